@@ -1,0 +1,26 @@
+"""How a command of ours begins and ends: with a known argument, and with one line for a mistake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from dlvc.errors import UserError
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Call `main`; a `UserError` becomes one line on stderr and exit code 2."""
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+
+
+def variant(*allowed: str) -> str:
+    """The stage's one argument, which of its variants to run."""
+    given = sys.argv[1:]
+    if len(given) != 1 or given[0] not in allowed:
+        found = " ".join(given) or "nothing"
+        raise UserError(f"the variant is {found}; allowed: {', '.join(allowed)}")
+    return given[0]

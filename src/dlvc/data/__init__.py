@@ -1,0 +1,1 @@
+"""Pictures from wherever they lie, as arrays: uint8 images, int64 labels."""

@@ -1,0 +1,169 @@
+"""Anybody's own pictures: train/<class>/* and test/<class>/*, in a folder or a .zip."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+from tqdm import tqdm
+
+from dlvc.data.dataset import Dataset, Images, Labels
+from dlvc.data.picture import read_picture
+from dlvc.errors import UserError
+
+CLASSES = 10  # every model has ten outputs
+SUFFIXES = (".png", ".jpg", ".jpeg")
+LAYOUT = "train/<class>/* and test/<class>/* with pictures .png, .jpg or .jpeg"
+LARGEST_MEMBER = 200_000_000  # bytes unpacked; a small .zip can hold a file that fills the memory
+
+Open = Callable[[str], IO[bytes]]
+Names = dict[str, list[str]]  # of the pictures of each class
+
+
+def load_folder(path: Path, shape: tuple[int, ...]) -> Dataset:
+    """Read pictures that lie as train/<class>/* and test/<class>/*.
+
+    They are turned upright, made gray or RGB, and resized (bilinear, antialiased) as `shape`
+    asks. A .zip is read as it is, without unpacking it. Both may have one folder around train
+    and test. Hidden files and other files than pictures are passed over.
+
+    Args:
+        path: a folder or a .zip file.
+        shape: (28, 28) for gray pictures, (32, 32, 3) for RGB.
+
+    Returns:
+        images uint8 (N, *shape), sorted by class and name; the classes sorted by name.
+
+    Raises:
+        UserError: no pictures in that layout, not ten classes, other classes for testing than for
+            training, a broken or huge picture, a broken, encrypted or unsafe .zip.
+    """
+    with _source(path) as (names, open_file):
+        train, test = _layout(path, names)
+        classes = tuple(sorted(train))
+        pictures = sum(map(len, [*train.values(), *test.values()]))
+        with tqdm(total=pictures, desc=path.name, unit="pictures", disable=None) as progress:
+
+            def read(part: Names) -> tuple[Images, Labels]:
+                ordered = [name for label in classes for name in sorted(part[label])]
+                images = np.empty((len(ordered), *shape), np.uint8)
+                for image, name in zip(images, ordered, strict=True):
+                    with open_file(name) as file:
+                        image[:] = read_picture(file, f"{path / name}", shape)
+                    progress.update()
+                counts = [len(part[label]) for label in classes]
+                return images, np.repeat(np.arange(CLASSES, dtype=np.int64), counts)
+
+            return Dataset(f"pictures from {path.name}", None, classes, *read(train), *read(test))
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
+    """The names of all files, relative to `path`, and a function that opens one."""
+    if path.is_dir():
+        # No deeper than top/train/class/folder/file: enough to see a layout that is not ours.
+        depths = ("/".join("*" * depth) for depth in range(1, 6))
+        files = [file for depth in depths for file in path.glob(depth)]
+        yield [file.relative_to(path).as_posix() for file in files], partial(_open, path)
+    elif path.is_file():
+        try:
+            archive = ZipFile(path)
+        except (BadZipFile, OSError, NotImplementedError) as error:
+            raise UserError(
+                f"{path}: neither a folder nor a readable .zip ({error}); expected {LAYOUT}"
+            ) from None
+        with archive:
+            yield _members(archive, path), partial(_unpack, path, archive)
+    else:
+        raise UserError(f"{path}: not there; expected a folder or a .zip with {LAYOUT}")
+
+
+def _members(archive: ZipFile, path: Path) -> list[str]:
+    """The names in a .zip, after refusing what no honest archive of pictures contains."""
+    for member in archive.infolist():
+        name = member.orig_filename
+        if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+            problem = "leads out of the archive or has a backslash"
+        elif stat.S_ISLNK(member.external_attr >> 16):
+            problem = "is a symbolic link"
+        elif member.flag_bits & 0x1:
+            problem = "is encrypted"
+        elif member.file_size > LARGEST_MEMBER:
+            problem = f"unpacks to {member.file_size} bytes, allowed are {LARGEST_MEMBER}"
+        else:
+            continue
+        raise UserError(f"{path}: member {name!r} {problem}; pack it again with plain files only")
+    return archive.namelist()
+
+
+def _open(path: Path, name: str) -> IO[bytes]:
+    try:
+        return (path / name).open("rb")
+    except OSError as error:
+        raise UserError(
+            f"{path / name}: cannot be read ({error.strerror}); replace or remove it"
+        ) from None
+
+
+def _unpack(path: Path, archive: ZipFile, name: str) -> IO[bytes]:
+    try:
+        return BytesIO(archive.read(name))
+    except Exception as error:  # BadZipFile, zlib.error, EOFError, …: a damaged archive
+        raise UserError(
+            f"{path}: member {name!r} is damaged ({error}); pack or download the .zip again"
+        ) from None
+
+
+def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
+    """Sort the names of the pictures into training and testing, by class.
+
+    Raises:
+        UserError: they do not lie as expected.
+    """
+    pictures = [PurePosixPath(name) for name in names if _is_picture(PurePosixPath(name))]
+    tops = {picture.parts[0] for picture in pictures}
+    inside = 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
+    parts: dict[str, Names] = {"train": {}, "test": {}}
+    for picture in pictures:
+        part, *rest = picture.parts[inside:]
+        if part not in parts:
+            continue
+        if len(rest) != 2:
+            raise UserError(f"{path}: {picture} is in no class; expected {LAYOUT}")
+        parts[part].setdefault(rest[0], []).append(str(picture))
+
+    train, test = parts["train"], parts["test"]
+    if not train or not test:
+        found = ", ".join(sorted({PurePosixPath(name).parts[0] for name in names})[:5])
+        raise UserError(
+            f"{path}: {sum(map(len, train.values()))} pictures in train, "
+            f"{sum(map(len, test.values()))} in test (found: {found or 'nothing'}); "
+            f"expected {LAYOUT}"
+        )
+    if train.keys() != test.keys():
+        raise UserError(
+            f"{path}: classes only in train: {_list(train.keys() - test.keys())}; "
+            f"only in test: {_list(test.keys() - train.keys())}; expected the same in both"
+        )
+    if len(train) != CLASSES:
+        raise UserError(
+            f"{path}: {len(train)} classes ({_list(train)}), expected {CLASSES}: "
+            f"the models have {CLASSES} outputs"
+        )
+    return train, test
+
+
+def _is_picture(name: PurePosixPath) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+    return name.suffix.lower() in SUFFIXES and not hidden
+
+
+def _list(classes: Iterable[str]) -> str:
+    return ", ".join(sorted(classes)[:12]) or "none"

@@ -1,0 +1,81 @@
+"""All nine features of a set of images, a chunk of images at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlvc.features import glcm
+from dlvc.features.gabor import gabor_magnitude
+from dlvc.features.gray import check_images, to_gray
+from dlvc.features.histogram import histogram_energy_entropy
+from dlvc.features.lbp import local_binary_pattern
+
+FEATURE_NAMES = (
+    "lbp_energy",
+    "lbp_entropy",
+    "glcm_contrast",
+    "glcm_dissimilarity",
+    "glcm_homogeneity",
+    "glcm_energy",
+    "glcm_correlation",
+    "gabor_energy",
+    "gabor_entropy",
+)
+CHUNK_PIXELS = 1 << 16  # 64 images of 32 x 32: what a chunk needs stays in the processor's cache
+
+
+def extract(
+    images: NDArray[np.uint8],
+    *,
+    lbp_neighbours: int = 5,
+    lbp_radius: float = 2,
+    lbp_bins: int = 8,
+    glcm_distance: float = 2,
+    glcm_angle: float = 0,
+    glcm_levels: int = 256,
+    gabor_frequency: float = 0.6,
+    gabor_theta: float = 0,
+    gabor_bins: int = 8,
+    progress: Callable[[int], object] | None = None,
+) -> NDArray[np.float64]:
+    """The feature vectors of lecture 3, not normalised; the defaults are the notebook's values.
+
+    Parameters
+    ----------
+    images : (N, H, W) gray or (N, H, W, 3) RGB, uint8; may be a memory map larger than memory
+    lbp_neighbours, lbp_radius : see `local_binary_pattern`; radius in pixels
+    glcm_distance, glcm_angle, glcm_levels : see `cooccurring_pairs`; in pixels, radians, levels
+    gabor_frequency, gabor_theta : see `gabor_magnitude`; in cycles per pixel, radians
+    lbp_bins, gabor_bins : bins of the two histograms, see `histogram_energy_entropy`
+    progress : called after each chunk with the number of images done so far
+
+    Returns
+    -------
+    (N, 9) float64, the columns in the order of `FEATURE_NAMES`
+    """
+    check_images(images)
+    features = np.empty((len(images), len(FEATURE_NAMES)))
+    height, width = images.shape[1:3]
+    step = max(1, CHUNK_PIXELS // (height * width))
+    for start in range(0, len(images), step):
+        gray = to_gray(images[start : start + step])  # (n, H, W)
+        codes = local_binary_pattern(gray, lbp_neighbours, lbp_radius)
+        i, j = glcm.cooccurring_pairs(gray, glcm_distance, glcm_angle, glcm_levels)
+        magnitudes = gabor_magnitude(gray, gabor_frequency, gabor_theta)
+        features[start : start + step] = np.column_stack(
+            [
+                *histogram_energy_entropy(codes, lbp_bins),
+                glcm.contrast(i, j),
+                glcm.dissimilarity(i, j),
+                glcm.homogeneity(i, j),
+                glcm.energy(i, j),
+                glcm.correlation(i, j),
+                *histogram_energy_entropy(magnitudes, gabor_bins),
+            ]
+        )
+        if progress is not None:
+            progress(start + len(gray))
+    return features

@@ -1,0 +1,54 @@
+"""Colour to gray, and what the feature functions ask of their images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def check_images(images: NDArray[np.uint8]) -> None:
+    """Raise `ValueError` unless these are uint8 images, (N, H, W) gray or (N, H, W, 3) RGB."""
+    gray_or_rgb = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
+    if images.dtype != np.uint8 or not gray_or_rgb or 0 in images.shape[1:]:
+        raise ValueError(
+            "expected uint8 images of shape (N, H, W) or (N, H, W, 3), "
+            f"found {images.dtype} of shape {images.shape}"
+        )
+
+
+def check_gray(images: NDArray[np.uint8]) -> None:
+    """Raise `ValueError` unless these are uint8 gray images, (N, H, W)."""
+    if images.dtype != np.uint8 or images.ndim != 3 or 0 in images.shape[1:]:
+        raise ValueError(
+            "expected uint8 gray images of shape (N, H, W), "
+            f"found {images.dtype} of shape {images.shape}"
+        )
+
+
+def to_gray(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """ITU-R 601 luma, L = 0.299 R + 0.587 G + 0.114 B, rounded as Pillow's `convert("L")` does.
+
+    Parameters
+    ----------
+    images : (N, H, W, 3) uint8 RGB, or (N, H, W) uint8, which is gray already and returned as is
+
+    Returns
+    -------
+    (N, H, W) uint8
+
+    Notes
+    -----
+    Pillow computes in integers: the weights times 2^16, and half of 2^16 added to round. The
+    lecture's notebook reads its images through Pillow, so a gray level that is one off would
+    move every feature.
+
+    >>> red_green_blue = np.array([[[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]], np.uint8)
+    >>> to_gray(red_green_blue)
+    array([[[ 76, 150,  29]]], dtype=uint8)
+    """
+    check_images(images)
+    if images.ndim == 3:
+        return images
+    red, green, blue = np.moveaxis(images.astype(np.uint32), 3, 0)  # (N, H, W) each
+    luma: NDArray[np.uint32] = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
+    return luma.astype(np.uint8)

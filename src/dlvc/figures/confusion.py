@@ -1,0 +1,58 @@
+"""Which class is taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike, NDArray
+
+
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """Count the pairs: (C, C) int64, rows are true classes and columns predicted ones.
+
+    `labels` and `predicted` are (N,) integers of 0 ... C - 1.
+
+    >>> confusion_matrix([0, 0, 0, 1], [0, 0, 1, 1], classes=2)
+    array([[2, 1],
+           [0, 1]])
+    """
+    # int64 at once: in uint8, as labels are often kept, the product below would overflow.
+    true, taken = np.asarray(labels, np.int64), np.asarray(predicted, np.int64)
+    for name, values in (("labels", true), ("predicted", taken)):
+        if values.size and not 0 <= values.min() <= values.max() < classes:
+            raise ValueError(f"{name} of {values.min()} ... {values.max()} for {classes} classes")
+    pairs = np.bincount(true * classes + taken, minlength=classes**2)
+    return pairs.reshape(classes, classes)
+
+
+def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
+    """A (C, C) confusion matrix: counts in the cells, coloured by their share of the true class.
+
+    Look for dark cells off the diagonal, and whether their mirror cell is dark too: then two
+    classes are mixed up; if it is not, one class swallows the other.
+    """
+    totals = matrix.sum(axis=1, keepdims=True)
+    share = matrix / np.maximum(totals, 1)  # a class without samples: a row of zeros
+
+    count, longest = len(classes), max(map(len, classes))
+    cells = 0.48 * count  # inches, and room for the names beside and, slanted, below them
+    size = (cells + 0.09 * longest + 1.9, cells + 0.06 * longest + 1.0)
+    figure = Figure(figsize=size, layout="compressed")  # fixed aspect
+    axes = figure.add_subplot(title=title, xlabel="predicted class", ylabel="true class")
+    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), number in np.ndenumerate(matrix):
+        ink = "white" if share[row, column] > 0.5 else "black" if number else "0.7"
+        axes.text(column, row, f"{number}", color=ink, fontsize=8, ha="center", va="center")
+    axes.set_xticks(range(count), classes)
+    if longest > 3:
+        axes.tick_params(axis="x", labelrotation=45)
+        for name in axes.get_xticklabels():
+            name.set(horizontalalignment="right", rotation_mode="anchor")
+    axes.set_yticks(range(count), classes)
+    axes.tick_params(length=0)
+    bar = figure.colorbar(picture, shrink=0.9, format=PercentFormatter(xmax=1))
+    bar.set_label("share of the true class")
+    return figure

@@ -1,0 +1,9 @@
+"""Colours that colour-blind readers tell apart: the palette of Okabe and Ito (2008)."""
+
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY_BLUE = "#56B4E9"
+GREEN = "#009E73"
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+PURPLE = "#CC79A7"

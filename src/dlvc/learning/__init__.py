@@ -1,0 +1,1 @@
+"""Update rules, optimizers, and the one loop that trains every model."""

@@ -1,0 +1,41 @@
+"""Lecture 29's LeNet."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlvc.models.pixels import enlarge, unit_interval
+
+IMAGE_SIZE = 32  # conv2's output is 16 x 5 x 5 = 400 only for this size
+
+
+class LeNet(nn.Module):
+    """LeNet with max pooling, ReLU and log-softmax, for the negative log likelihood.
+
+    `forward` takes uint8 digits `(N, 28, 28)`, as they are stored, and enlarges them to 32x32.
+
+    Source: lecture 29, after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to
+    document recognition", 1998, doi:10.1109/5.726791. The lecture enlarges the stored images and
+    rounds them to whole gray values; here a batch is enlarged in float32, without the rounding.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, kernel_size=5)
+        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, digits: Tensor) -> Tensor:
+        """Log-probabilities `(N, 10)` of uint8 digits `(N, 28, 28)`."""
+        x = unit_interval(digits).unsqueeze(1)  # (N, 1, 28, 28)
+        x = enlarge(x, IMAGE_SIZE)  # (N, 1, 32, 32)
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)  # (N, 6, 14, 14)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)  # (N, 16, 5, 5)
+        x = x.flatten(1)  # (N, 400)
+        x = F.relu(self.fc1(x))  # (N, 120)
+        x = F.relu(self.fc2(x))  # (N, 84)
+        x = self.fc3(x)  # (N, 10)
+        return F.log_softmax(x, dim=1)

@@ -1,0 +1,39 @@
+"""Lecture 5's perceptron."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CLASSES = 10
+
+
+class Perceptron(nn.Module):
+    """One linear layer from nine texture features to ten classes, then softmax: y = softmax(W x + b).
+
+    `forward` takes float32 features `(N, n_features)` and returns probabilities `(N, 10)`.
+
+    Source: lecture 5, "Defining the perceptron".
+    """
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.L = nn.Linear(n_features, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class probabilities `(N, 10)` of features `(N, n_features)`."""
+        return F.softmax(self.L(x), dim=1)
+
+
+def one_hot_mse(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared error between probabilities `(N, C)` and one-hot labels `(N,)`.
+
+    J = 1/(N C) Σₙ Σ_c (yₙ_c - [c = labelₙ])²: the mean over samples *and* classes, as
+    `torch.nn.MSELoss` takes it.
+
+    >>> one_hot_mse(torch.tensor([[0.5, 0.5]]), torch.tensor([1])).item()
+    0.25
+    """
+    target = F.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)
+    return F.mse_loss(probabilities, target)

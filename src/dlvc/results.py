@@ -1,0 +1,100 @@
+"""What every training stage leaves in `results/<stage>/`, written the same way by all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from dlvc import artifacts
+from dlvc.figures.confusion import confusion_matrix, draw_confusion
+from dlvc.figures.curves import draw_curves
+from dlvc.learning.loop import Epoch
+from dlvc.models.layers import count_parameters, layer_table
+
+
+def curve_rows(curve: Sequence[Epoch], *, lecture_scale: bool) -> list[dict[str, Any]]:
+    """The rows of curves.csv, one an epoch.
+
+    With `lecture_scale` a column `train_loss_lecture_scale` stands beside `train_loss`: the sum of
+    the batches' mean losses over the number of samples, which is what the notebooks of lectures 5,
+    29 and 40 print. It is smaller than the mean by about the batch size.
+    """
+    rows: list[dict[str, Any]] = []
+    for record in curve:
+        row: dict[str, Any] = {
+            "epoch": record.epoch,
+            "updates": record.updates,
+            "train_loss": record.train_loss,
+            "train_accuracy": record.train_accuracy,
+            "test_loss": record.test.loss,
+            "test_accuracy": record.test.accuracy,
+        }
+        if lecture_scale:
+            row["train_loss_lecture_scale"] = record.train_loss_lecture_scale
+        rows.append(row)
+    return rows
+
+
+def save_training(
+    folder: Path,
+    model: nn.Module,
+    curve: Sequence[Epoch],
+    test_labels: NDArray[np.int64],
+    summary: Mapping[str, Any],
+    *,
+    title: str,
+    lecture_scale: bool = False,
+) -> None:
+    """Write metrics.json, curves.csv, weights.safetensors, and the curves and confusion matrix.
+
+    `summary` is the summary.json of the images; metrics.json names them, and what they stand in for.
+    """
+    rows = curve_rows(curve, lecture_scale=lecture_scale)
+    artifacts.write_csv(folder / "curves.csv", rows)
+    artifacts.write_json(
+        folder / "metrics.json",
+        {**rows[-1], "parameters": count_parameters(model), "data": describe(summary)},
+    )
+    artifacts.write_weights(folder / "weights.safetensors", model.state_dict())
+
+    epochs = [record.epoch for record in curve]
+    for quantity, label in (("loss", "mean loss per sample"), ("accuracy", "share that is right")):
+        series = {part: [row[f"{part}_{quantity}"] for row in rows] for part in ("train", "test")}
+        figure = draw_curves(epochs, series, ylabel=label, title=title)
+        artifacts.write_figure(folder / f"{quantity}.png", figure)
+
+    classes = summary["classes"]
+    matrix = confusion_matrix(test_labels, curve[-1].test.predicted, len(classes))
+    artifacts.write_csv(folder / "confusion.csv", _confusion_rows(matrix, classes))
+    figure = draw_confusion(matrix, classes, title=f"{title}: test images")
+    artifacts.write_figure(folder / "confusion.png", figure)
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """The images' name, and what they stand in for.
+
+    >>> describe({"name": "UCI digits", "stand_in_for": "MNIST"})
+    'UCI digits, a stand-in for MNIST'
+    """
+    original = summary["stand_in_for"]
+    return f"{summary['name']}, a stand-in for {original}" if original else str(summary["name"])
+
+
+def save_layers(folder: Path, model: nn.Module, example: torch.Tensor) -> None:
+    """Write layers.csv: name, type, output shape and parameters of each layer, in their order."""
+    artifacts.write_csv(folder / "layers.csv", [vars(row) for row in layer_table(model, example)])
+
+
+def _confusion_rows(
+    matrix: NDArray[np.int64], classes: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    return [
+        {"true": name, **dict(zip(classes, counts, strict=True))}
+        for name, counts in zip(classes, matrix.tolist(), strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""One short file a DVC stage: parse, load, call, save."""

@@ -1,0 +1,47 @@
+"""Gets the digits: bundled stand-ins, MNIST, or anybody's own. Leaves data/digits/."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dlvc.artifacts import read_json, write_figure
+from dlvc.command import run_command
+from dlvc.data.bundled import bundled_digits
+from dlvc.data.dataset import DIGIT_SHAPE, Dataset, save_dataset
+from dlvc.data.folder import load_folder
+from dlvc.data.mnist import load_mnist
+from dlvc.figures.images import draw_contact_sheet
+from dlvc.params import Digits, flatten, read_params
+from dlvc.tracking import stage_run
+
+RAW = Path("data/raw")
+DIGITS = Path("data/digits")
+
+
+def load(settings: Digits) -> Dataset:
+    """The digits from the source that params.yaml names."""
+    match settings.source:
+        case "bundled":
+            bundled = settings.bundled
+            return bundled_digits(bundled.train, bundled.test, bundled.seed)
+        case "mnist":
+            return load_mnist(RAW, os.environ.get("DLVC_MIRROR"))
+        case "folder":
+            return load_folder(Path(settings.path), DIGIT_SHAPE)
+
+
+def main() -> None:
+    """Parse, load, save."""
+    settings = read_params().data.digits
+    digits = load(settings)
+    save_dataset(DIGITS, digits)
+    sheet = draw_contact_sheet(digits.train_images, digits.train_labels, digits.classes)
+    write_figure(DIGITS / "contact_sheet.png", sheet)
+    summary = read_json(DIGITS / "summary.json")
+    with stage_run("Data", "digits", flatten(settings.model_dump()), summary) as run:
+        run.log_results(DIGITS)
+
+
+if __name__ == "__main__":
+    run_command(main)

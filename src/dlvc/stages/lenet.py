@@ -1,0 +1,70 @@
+"""Lecture 29: LeNet learns digits. Leaves results/lenet/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlvc.artifacts import read_json, write_figure
+from dlvc.command import run_command
+from dlvc.data.dataset import open_dataset
+from dlvc.figures.kernels import draw_kernels
+from dlvc.learning.loop import Samples, fit
+from dlvc.learning.optimizers import adam
+from dlvc.learning.runtime import prepare_runtime
+from dlvc.models.initialise import initialise
+from dlvc.models.lenet import LeNet
+from dlvc.params import flatten, read_params
+from dlvc.results import save_layers, save_training
+from dlvc.tracking import stage_run
+
+DIGITS = Path("data/digits")
+RESULTS = Path("results/lenet")
+
+
+def kernels(model: LeNet) -> tuple[Tensor, Tensor]:
+    """What the lecture looks at: conv1's `(6, 5, 5)`, and conv2's kernel 0 by its inputs `(6, 5, 5)`."""
+    conv1 = model.conv1.weight[:, 0].detach().cpu().clone()
+    return conv1, model.conv2.weight[0].detach().cpu().clone()
+
+
+def main() -> None:
+    """Parse, load, train, save."""
+    params = read_params()
+    settings = params.lenet
+    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+
+    digits, summary = open_dataset(DIGITS), read_json(DIGITS / "summary.json")
+    train = Samples.of(digits.train_images, digits.train_labels, device)
+    test = Samples.of(digits.test_images, digits.test_labels, device)
+
+    model = initialise(LeNet, settings.seed).to(device)
+    before = kernels(model)
+
+    with stage_run("Lecture 29 LeNet", "lenet", flatten(settings.model_dump()), summary) as run:
+        epochs = fit(
+            model,
+            F.nll_loss,
+            adam(model.parameters(), settings.learning_rate),
+            train,
+            test,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            generator=torch.Generator().manual_seed(settings.seed),
+        )
+        curve = run.watch(epochs)
+        save_training(
+            RESULTS, model, curve, digits.test_labels, summary, title="LeNet", lecture_scale=True
+        )
+        save_layers(RESULTS, model, test.images[:1])
+        for name, old, new in zip(("conv1", "conv2"), before, kernels(model), strict=True):
+            write_figure(RESULTS / f"{name}.png", draw_kernels(old.numpy(), new.numpy(), name))
+        run.log_results(RESULTS)
+        run.log_model(model, digits.test_images)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,68 @@
+"""Lecture 25: one MLP, trained by SGD, momentum or Adam. Leaves results/optimizers/<optimizer>/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from dlvc.artifacts import read_json
+from dlvc.command import run_command, variant
+from dlvc.data.dataset import open_dataset
+from dlvc.learning.loop import Samples, fit
+from dlvc.learning.optimizers import adam, momentum, sgd
+from dlvc.learning.runtime import prepare_runtime
+from dlvc.models.initialise import initialise
+from dlvc.models.mlp import MLP
+from dlvc.params import flatten, read_params
+from dlvc.results import save_training
+from dlvc.tracking import stage_run
+
+DIGITS = Path("data/digits")
+RESULTS = Path("results/optimizers")
+OPTIMIZERS = {"sgd": sgd, "momentum": momentum, "adam": adam}
+
+
+def main() -> None:
+    """Parse, load, train, save."""
+    name = variant(*OPTIMIZERS)
+    params = read_params()
+    shared = params.optimizers
+    settings = flatten(getattr(shared, name).model_dump())
+    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+
+    digits, summary = open_dataset(DIGITS), read_json(DIGITS / "summary.json")
+    train = Samples.of(digits.train_images, digits.train_labels, device)
+    test = Samples.of(digits.test_images, digits.test_labels, device)
+
+    # The same seed for all three: the same initial weights, the same order of batches.
+    model = initialise(MLP, shared.seed).to(device)
+    logged = {
+        **settings,
+        "epochs": shared.epochs,
+        "batch_size": shared.batch_size,
+        "seed": shared.seed,
+        "optimizer": name,
+    }
+    with stage_run("Lecture 25 optimizers", name, logged, summary) as run:
+        epochs = fit(
+            model,
+            F.cross_entropy,
+            OPTIMIZERS[name](model.parameters(), **settings),
+            train,
+            test,
+            epochs=shared.epochs,
+            batch_size=shared.batch_size,
+            generator=torch.Generator().manual_seed(shared.seed),
+        )
+        curve = run.watch(epochs)
+
+        folder = RESULTS / name
+        save_training(folder, model, curve, digits.test_labels, summary, title=f"MLP by {name}")
+        run.log_results(folder)
+        run.log_model(model, digits.test_images)
+
+
+if __name__ == "__main__":
+    run_command(main)

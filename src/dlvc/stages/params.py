@@ -1,0 +1,26 @@
+"""Checks params.yaml before anything else runs. Leaves params.schema.json, which editors read.
+
+DVC deletes a stage's outs before it calls the stage, so a stage that finds a bad value finds it
+too late. This one comes first in the DAG and has one out that no parameter changes: when it
+stops, nothing below it has been touched; when it passes, nothing below it has to run again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlvc.artifacts import write_json
+from dlvc.command import run_command
+from dlvc.params import Params, read_params
+
+SCHEMA = Path("params.schema.json")
+
+
+def main() -> None:
+    """Check, and save what the check allows."""
+    read_params()
+    write_json(SCHEMA, Params.model_json_schema())
+
+
+if __name__ == "__main__":
+    run_command(main)

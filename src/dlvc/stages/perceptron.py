@@ -1,0 +1,64 @@
+"""Lecture 5: a perceptron on nine texture features, one update an epoch. Leaves results/perceptron/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dlvc.artifacts import read_json, read_pickle
+from dlvc.command import run_command
+from dlvc.learning.loop import Samples, fit
+from dlvc.learning.runtime import prepare_runtime
+from dlvc.learning.optimizers import GradientDescent
+from dlvc.models.initialise import initialise
+from dlvc.models.perceptron import Perceptron, one_hot_mse
+from dlvc.params import flatten, read_params
+from dlvc.results import save_training
+from dlvc.tracking import stage_run
+
+FEATURES = Path("data/features")
+RESULTS = Path("results/perceptron")
+
+
+def main() -> None:
+    """Parse, load, train, save."""
+    params = read_params()
+    settings = params.perceptron
+    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+
+    summary = read_json(FEATURES / "summary.json")
+    features = [read_pickle(FEATURES / f"{part}Feats.pkl") for part in ("train", "test")]
+    labels = [read_pickle(FEATURES / f"{part}Label.pkl") for part in ("train", "test")]
+    train, test = (
+        Samples.of(x.astype(np.float32), y, device) for x, y in zip(features, labels, strict=True)
+    )
+
+    n_features = train.images.shape[1]
+    model = initialise(lambda: Perceptron(n_features), settings.seed).to(device)
+    with stage_run(
+        "Lecture 05 perceptron", "perceptron", flatten(settings.model_dump()), summary
+    ) as run:
+        epochs = fit(
+            model,
+            one_hot_mse,
+            GradientDescent(model.parameters(), settings.learning_rate),
+            train,
+            test,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            generator=torch.Generator().manual_seed(settings.seed),
+            accumulate=True,
+        )
+        curve = run.watch(epochs)
+
+        save_training(
+            RESULTS, model, curve, labels[1], summary, title="Perceptron", lecture_scale=True
+        )
+        run.log_results(RESULTS)
+        run.log_model(model, features[1].astype(np.float32))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,77 @@
+"""Lecture 24: one MLP, updated per epoch, per batch or per sample. Leaves results/update_rules/<rule>/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from dlvc.artifacts import read_json, write_figure, write_npy
+from dlvc.command import run_command, variant
+from dlvc.data.dataset import open_dataset
+from dlvc.figures.curves import draw_updates
+from dlvc.learning.loop import Epoch, Samples, fit
+from dlvc.learning.runtime import prepare_runtime
+from dlvc.learning.optimizers import GradientDescent
+from dlvc.models.initialise import initialise
+from dlvc.models.mlp import MLP
+from dlvc.params import flatten, read_params
+from dlvc.results import save_training
+from dlvc.tracking import stage_run
+
+DIGITS = Path("data/digits")
+RESULTS = Path("results/update_rules")
+
+
+def losses_by_update(curve: Sequence[Epoch], accumulate: bool) -> NDArray[np.float32]:
+    """The loss that each update was made from, float32 `(updates,)`."""
+    if accumulate:
+        return np.array([epoch.train_loss for epoch in curve], dtype=np.float32)
+    return np.concatenate([epoch.batch_losses for epoch in curve])
+
+
+def main() -> None:
+    """Parse, load, train, save."""
+    rule = variant("per_epoch", "per_batch", "per_sample")
+    params = read_params()
+    settings = getattr(params.update_rules, rule)
+    seed = params.update_rules.seed
+    accumulate = rule == "per_epoch"  # the other two are the same rule at another batch size
+    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+
+    digits, summary = open_dataset(DIGITS), read_json(DIGITS / "summary.json")
+    train = Samples.of(digits.train_images, digits.train_labels, device)
+    test = Samples.of(digits.test_images, digits.test_labels, device)
+
+    model = initialise(MLP, seed).to(device)
+    logged = {**flatten(settings.model_dump()), "seed": seed, "update": rule}
+    with stage_run("Lecture 24 update rules", rule, logged, summary) as run:
+        epochs = fit(
+            model,
+            F.cross_entropy,
+            GradientDescent(model.parameters(), settings.learning_rate),
+            train,
+            test,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            generator=torch.Generator().manual_seed(seed),
+            accumulate=accumulate,
+        )
+        curve = run.watch(epochs)
+
+        title = f"MLP, one update {rule.replace('_', ' ')}"
+        folder = RESULTS / rule
+        save_training(folder, model, curve, digits.test_labels, summary, title=title)
+        losses = losses_by_update(curve, accumulate)
+        write_npy(folder / "update_losses.npy", losses)
+        write_figure(folder / "update_losses.png", draw_updates(losses, title=title))
+        run.log_results(folder)
+        run.log_model(model, digits.test_images)
+
+
+if __name__ == "__main__":
+    run_command(main)

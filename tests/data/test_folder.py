@@ -1,0 +1,219 @@
+import os
+import shutil
+import stat
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlvc.data import folder
+from dlvc.data.dataset import ARRAYS, check_dataset
+from dlvc.data.folder import load_folder
+from dlvc.errors import UserError
+
+CLASSES = [f"class {c}" for c in "jihgfedcba"]  # not in order
+RGB = (32, 32, 3)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Ten classes; 2 pictures each for training, 1 for testing; a picture's gray says which."""
+    root = tmp_path / "my pictures"
+    gray = 0
+    for part, count in (("train", 2), ("test", 1)):
+        for label in sorted(CLASSES):
+            for number in range(count):
+                file = root / part / label / f"{number}.{('png', 'PNG')[number % 2]}"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("L", (32, 32), gray).save(file)
+                gray += 1
+    return root
+
+
+def pack(root: Path, top: str = "") -> Path:
+    """A .zip of a folder, its members in reversed order."""
+    path = root.with_name("packed.zip")
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for file in sorted(root.rglob("*"), reverse=True):
+            archive.write(file, top + file.relative_to(root).as_posix())
+    return path
+
+
+def test_pictures_are_sorted_by_class_and_name(pictures: Path) -> None:
+    dataset = load_folder(pictures, RGB)
+    check_dataset(dataset)
+    assert dataset.classes == tuple(sorted(CLASSES))
+    assert (dataset.name, dataset.stand_in_for) == ("pictures from my pictures", None)
+    assert dataset.train_labels.tolist() == [c for c in range(10) for _ in range(2)]
+    assert dataset.test_labels.tolist() == list(range(10))
+    assert dataset.train_images.shape == (20, *RGB)
+    assert dataset.train_images[:, 5, 5, 1].tolist() == list(range(20))
+    assert dataset.test_images[:, 5, 5, 1].tolist() == list(range(20, 30))
+
+
+@pytest.mark.parametrize("top", ["", "around/"])
+@pytest.mark.parametrize("shape", [(28, 28), RGB])
+def test_a_zip_is_as_good_as_a_folder(pictures: Path, top: str, shape: tuple[int, ...]) -> None:
+    from_folder, from_zip = load_folder(pictures, shape), load_folder(pack(pictures, top), shape)
+    assert from_zip.classes == from_folder.classes
+    assert from_zip.name == "pictures from packed.zip"
+    for array in ARRAYS:
+        np.testing.assert_array_equal(getattr(from_zip, array), getattr(from_folder, array))
+
+
+def test_one_folder_around_it_may_be(pictures: Path, tmp_path: Path) -> None:
+    plain = load_folder(pictures, RGB)
+    shutil.move(pictures, tmp_path / "outer" / "inner")
+    around = load_folder(tmp_path / "outer", RGB)
+    np.testing.assert_array_equal(around.train_images, plain.train_images)
+
+
+def test_other_files_are_passed_over(pictures: Path) -> None:
+    plain = load_folder(pictures, RGB)
+    for name in (
+        "README.md",
+        "overview.png",
+        "train/labels.csv",
+        "train/class a/notes.txt",
+        "train/class a/.hidden.png",
+        "train/.cache/1.png",
+        "__MACOSX/train/class a/0.png",
+        "more/else/0.png",
+    ):
+        (pictures / name).parent.mkdir(exist_ok=True, parents=True)
+        (pictures / name).write_bytes(b"no picture")
+    for path in (pictures, pack(pictures)):
+        np.testing.assert_array_equal(load_folder(path, RGB).train_images, plain.train_images)
+
+
+def test_symbolic_links_in_a_folder_are_followed(pictures: Path, tmp_path: Path) -> None:
+    plain = load_folder(pictures, RGB)  # DVC may link a class, or a picture, out of its cache
+    shutil.move(pictures / "train" / "class a", tmp_path / "store")
+    (pictures / "train" / "class a").symlink_to(tmp_path / "store")
+    np.testing.assert_array_equal(load_folder(pictures, RGB).train_images, plain.train_images)
+
+
+def remove(path: Path) -> Callable[[Path], None]:
+    return lambda root: shutil.rmtree(root / path)
+
+
+def broken_picture(root: Path) -> None:
+    (root / "train/class b/0.png").write_bytes(b"\x89PNG\r\n")
+
+
+def deeper(root: Path) -> None:
+    (root / "train/class a/more").mkdir()
+    shutil.copy(root / "train/class a/0.png", root / "train/class a/more/0.png")
+
+
+def no_class(root: Path) -> None:
+    shutil.copy(root / "train/class a/0.png", root / "test/0.png")
+
+
+def nine_classes(root: Path) -> None:
+    remove(Path("train/class a"))(root)
+    remove(Path("test/class a"))(root)
+
+
+BAD = {
+    "no test": (
+        remove(Path("test")),
+        r"20 pictures in train, 0 in test \(found: train\); expected",
+    ),
+    "empty": (lambda root: [shutil.rmtree(root / p) for p in ("train", "test")], "nothing"),
+    "a class only in train": (remove(Path("test/class c")), "only in train: class c; .*none"),
+    "a class only in test": (remove(Path("train/class c")), "none; only in test: class c"),
+    "nine classes": (nine_classes, "9 classes.*class b.*expected 10"),
+    "broken": (broken_picture, r"train/class b/0\.png: not a readable"),
+    "deeper": (deeper, r"train/class a/more/0\.png is in no class"),
+    "no class": (no_class, r"test/0\.png is in no class"),
+}
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize(("spoil", "message"), BAD.values(), ids=BAD.keys())
+def test_another_layout_is_one_clear_line(
+    pictures: Path, spoil: Callable[[Path], None], message: str, zipped: bool
+) -> None:
+    spoil(pictures)
+    path = pack(pictures) if zipped else pictures
+    with pytest.raises(UserError, match=message) as caught:
+        load_folder(path, RGB)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_leads_nowhere(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere: not there; expected a folder or a \.zip"):
+        load_folder(tmp_path / "nowhere", RGB)
+    (pictures / "train/class a/0.png").unlink()
+    (pictures / "train/class a/0.png").symlink_to("nothing")
+    with pytest.raises(UserError, match=r"class a/0\.png: cannot be read"):
+        load_folder(pictures, RGB)
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/0.png", "../0.png", "train/../../0.png", "train\\class a\\0.png", "a/.."]
+)
+def test_members_that_lead_out_of_a_zip_are_refused(pictures: Path, name: str) -> None:
+    path = pack(pictures)
+    with ZipFile(path, "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(UserError, match=r"packed\.zip: member .* leads out") as caught:
+        load_folder(path, RGB)
+    assert repr(name) in str(caught.value)
+
+
+def test_a_symbolic_link_in_a_zip_is_refused(pictures: Path) -> None:
+    path = pack(pictures)
+    link = ZipInfo("train/class a/9.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(UserError, match=r"'train/class a/9\.png' is a symbolic link"):
+        load_folder(path, RGB)
+
+
+def test_an_encrypted_zip_is_refused(pictures: Path) -> None:
+    path = pack(pictures)
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    content[central + 8] |= 1  # general purpose bit 0 of the first entry of the directory
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"member 'train/.*' is encrypted"):
+        load_folder(path, RGB)
+
+
+def test_a_zip_bomb_is_refused(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pack(pictures)
+    with ZipFile(path, "a", ZIP_DEFLATED) as archive:
+        archive.writestr("train/class a/9.png", bytes(1_000_001))
+    monkeypatch.setattr(folder, "LARGEST_MEMBER", 1_000_000)
+    with pytest.raises(UserError, match=r"9\.png' unpacks to 1000001 bytes, allowed are 1000000"):
+        load_folder(path, RGB)
+
+
+def test_a_broken_zip_is_one_clear_line(pictures: Path) -> None:
+    path = pack(pictures)
+    whole = path.read_bytes()
+    for content in (b"", b"no archive", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"packed\.zip: neither a folder nor a readable \.zip"):
+            load_folder(path, RGB)
+
+
+def test_a_damaged_member_is_named(pictures: Path) -> None:
+    path = pack(pictures)
+    content = bytearray(path.read_bytes())
+    with ZipFile(path) as archive:
+        member = archive.getinfo("test/class e/0.png")
+    lengths = struct.unpack_from("<HH", content, member.header_offset + 26)
+    start = member.header_offset + 30 + sum(lengths)
+    content[start : start + member.compress_size] = os.urandom(member.compress_size)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"member 'test/class e/0\.png' is damaged"):
+        load_folder(path, RGB)
