@@ -1,4 +1,4 @@
-"""Which of our modules a module imports, read off the source; used by the tests of the architecture."""
+"""Which of our modules a module imports, read off the source."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def import_closure(module: str) -> set[str]:
         stack.extend(direct_imports(file))
     files = {module_file(name) for name in seen}
     # An empty package file has nothing to run.
-    return {
-        str(file.relative_to(ROOT)) for file in files if file and not _is_docstring_only(file)
-    }
+    return {str(file.relative_to(ROOT)) for file in files if file and not _is_docstring_only(file)}
 
 
 def _is_docstring_only(file: Path) -> bool:

@@ -243,7 +243,8 @@ def _explain(problem: Mapping[str, Any]) -> str:
             return f"{key} is missing"
         case "model_type" | "model_attributes_type":
             allowed = _keys_beside((*problem["loc"], ""))
-            return f"{key or 'it'} is {_short(problem['input'])}; it should be a section with the keys {', '.join(allowed)}"
+            found = f"{key or 'it'} is {_short(problem['input'])}"
+            return f"{found}; it should be a section with the keys {', '.join(allowed)}"
         case "value_error":
             return str(problem["ctx"]["error"])
         case _:

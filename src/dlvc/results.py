@@ -53,7 +53,7 @@ def save_training(
 ) -> None:
     """Write metrics.json, curves.csv, weights.safetensors, and the curves and confusion matrix.
 
-    `summary` is the summary.json of the images; metrics.json names them, and what they stand in for.
+    `summary` is the summary.json of the images: metrics.json says what they are.
     """
     rows = curve_rows(curve, lecture_scale=lecture_scale)
     artifacts.write_csv(folder / "curves.csv", rows)
@@ -91,9 +91,7 @@ def save_layers(folder: Path, model: nn.Module, example: torch.Tensor) -> None:
     artifacts.write_csv(folder / "layers.csv", [vars(row) for row in layer_table(model, example)])
 
 
-def _confusion_rows(
-    matrix: NDArray[np.int64], classes: Sequence[str]
-) -> list[Mapping[str, Any]]:
+def _confusion_rows(matrix: NDArray[np.int64], classes: Sequence[str]) -> list[Mapping[str, Any]]:
     return [
         {"true": name, **dict(zip(classes, counts, strict=True))}
         for name, counts in zip(classes, matrix.tolist(), strict=True)

@@ -81,6 +81,7 @@ def test_all_that_was_tried_is_named(
         f"{server.address}/silent",
         f"{unused.address}/f.gz",
         "http://127.0.0.1:port/f.gz",
+        "http://[::1/f.gz",
     ]
     with pytest.raises(UserError, match=r"f\.gz: could not be fetched; tried") as caught:
         get(tmp_path / "raw", *addresses)

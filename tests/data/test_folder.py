@@ -58,7 +58,10 @@ def test_pictures_are_sorted_by_class_and_name(pictures: Path) -> None:
 @pytest.mark.parametrize("top", ["", "around/"])
 @pytest.mark.parametrize("shape", [(28, 28), RGB])
 def test_a_zip_is_as_good_as_a_folder(pictures: Path, top: str, shape: tuple[int, ...]) -> None:
-    from_folder, from_zip = load_folder(pictures, shape), load_folder(pack(pictures, top), shape)
+    path = pack(pictures, top)
+    with ZipFile(path, "a") as archive:  # as macOS adds it
+        archive.writestr(f"__MACOSX/{top}train/class a/._0.png", b"no picture")
+    from_folder, from_zip = load_folder(pictures, shape), load_folder(path, shape)
     assert from_zip.classes == from_folder.classes
     assert from_zip.name == "pictures from packed.zip"
     for array in ARRAYS:
@@ -81,7 +84,7 @@ def test_other_files_are_passed_over(pictures: Path) -> None:
         "train/class a/notes.txt",
         "train/class a/.hidden.png",
         "train/.cache/1.png",
-        "__MACOSX/train/class a/0.png",
+        "__MACOSX/train/class a/._0.png",
         "more/else/0.png",
     ):
         (pictures / name).parent.mkdir(exist_ok=True, parents=True)
@@ -119,7 +122,14 @@ def nine_classes(root: Path) -> None:
     remove(Path("test/class a"))(root)
 
 
+def two_folders_around(root: Path) -> None:
+    for part in ("train", "test"):
+        (root / f"my {part}").mkdir()
+        shutil.move(root / part, root / f"my {part}" / part)
+
+
 BAD = {
+    "two folders around": (two_folders_around, "found: my test, my train"),
     "no test": (
         remove(Path("test")),
         r"20 pictures in train, 0 in test \(found: train\); expected",

@@ -16,7 +16,7 @@ def test_each_series_is_one_line_with_its_name_and_values():
 
 def test_curves_differ_without_their_colours():
     names = ["SGD", "momentum", "Adam", "a", "b", "c"]
-    (axes,) = draw_curves([1, 2], dict.fromkeys(names, [0.1, 0.2]), "loss", "T").axes
+    (axes,) = draw_curves([1, 2], {name: [0.1, 0.2] for name in names}, "loss", "T").axes
     markers = {line.get_marker() for line in axes.lines}
     assert len(markers) == len(names)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,9 +34,7 @@ def load_cifar10(raw: Path, mirror: str | None) -> Dataset:
         CIFAR10.filename, CIFAR10.tgz_md5, [CIFAR10.url], raw / "cifar10", mirror=mirror
     )
     # Unpacked files live for this call only: later nobody could tell whether they are whole.
-    with TemporaryDirectory() as root, warnings.catch_warnings():
-        # The batches are pickles that Python 2 wrote, in which NumPy 2.4 meets a flag it frowns at.
-        warnings.filterwarnings("ignore", message=r"dtype\(\): align should be passed")
+    with TemporaryDirectory() as root:
         (Path(root) / archive.name).symlink_to(archive.resolve())
         # It finds the verified archive in its place, so that it has nothing left to download.
         training = CIFAR10(root, train=True, download=True)

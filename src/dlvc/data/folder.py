@@ -161,7 +161,7 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
 
 
 def _is_picture(name: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+    hidden = any(part.startswith(".") for part in name.parts)
     return name.suffix.lower() in SUFFIXES and not hidden
 
 

@@ -38,7 +38,7 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str
     share = matrix / np.maximum(totals, 1)  # a class without samples: a row of zeros
 
     count, longest = len(classes), max(map(len, classes))
-    cells = 0.48 * count  # inches, and room for the names beside and, slanted, below them
+    cells = 0.48 * max(count, 5)  # inches, and room for the names beside and, slanted, below them
     size = (cells + 0.09 * longest + 1.9, cells + 0.06 * longest + 1.0)
     figure = Figure(figsize=size, layout="compressed")  # fixed aspect
     axes = figure.add_subplot(title=title, xlabel="predicted class", ylabel="true class")

@@ -34,10 +34,10 @@ def draw_contact_sheet(
     picture = mosaic(cells.reshape(-1, *shape), per_class, blank=255)
 
     longest = max(map(len, classes))
-    size = (per_class * CELL + 0.09 * longest + 0.2, len(classes) * CELL + 0.4)
-    figure = Figure(figsize=size, layout="compressed")  # fixed aspect
+    width = max(per_class * CELL, 2.2) + 0.09 * longest + 0.2  # wide enough for the title
+    figure = Figure(figsize=(width, len(classes) * CELL + 0.4), layout="compressed")  # fixed aspect
     axes = figure.add_subplot()
-    axes.set_title(f"The first {per_class} images of each class", fontsize="medium")
+    axes.set_title(f"The first {per_class} of each class", fontsize="medium")
     draw_mosaic(axes, picture, len(classes), per_class, Normalize(0, 255))
     axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
     axes.tick_params(length=0)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlvc.errors import UserError
-from dlvc.learning.progress import progress_bar
 from dlvc.learning.optimizers import Optimizer
+from dlvc.learning.progress import progress_bar
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -27,13 +27,15 @@ CHECK_EVERY = 50  # updates between two looks at the loss: a look makes a GPU wa
 
 @dataclass(frozen=True)
 class Samples:
-    """Images (or feature vectors) `(N, ...)` with their labels int64 `(N,)`, whole, on one device."""
+    """Images (or features) `(N, ...)` with their labels int64 `(N,)`, whole, on one device."""
 
     images: Tensor
     labels: Tensor
 
     @classmethod
-    def of(cls, images: NDArray[np.generic], labels: NDArray[np.int64], device: torch.device) -> Samples:
+    def of(
+        cls, images: NDArray[np.generic], labels: NDArray[np.int64], device: torch.device
+    ) -> Samples:
         """Copy arrays to a device."""
         return cls(torch.tensor(images, device=device), torch.tensor(labels, device=device))
 
@@ -78,14 +80,14 @@ class Epoch:
     def train_loss_lecture_scale(self) -> float:
         """Σ over batches of their mean loss, divided by the number of *samples*.
 
-        What the notebooks of lectures 5, 29 and 40 print: the mean divided, about, by the batch size.
+        What the notebooks of lectures 5, 29 and 40 print: about the mean over the batch size.
         """
         return float(self.batch_losses.sum(dtype=np.float64)) / self.samples
 
 
 def batches(n: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """A fresh random order of `n` samples, cut into batches; the last one may be smaller."""
-    return torch.randperm(n, generator=generator).split(batch_size)
+    return torch.split(torch.randperm(n, generator=generator), batch_size)
 
 
 def train_one_epoch(
@@ -133,12 +135,14 @@ def train_one_epoch(
 
 @torch.no_grad()
 def evaluate(model: nn.Module, loss_function: LossFunction, samples: Samples) -> Evaluation:
-    """The loss, the accuracy and the predicted classes of a model on samples it does not learn from."""
+    """How a model does on samples that it does not learn from."""
     model.eval()
     total = 0.0
     predicted = []
     for images, labels in zip(
-        samples.images.split(EVALUATION_BATCH), samples.labels.split(EVALUATION_BATCH), strict=True
+        torch.split(samples.images, EVALUATION_BATCH),
+        torch.split(samples.labels, EVALUATION_BATCH),
+        strict=True,
     ):
         outputs = model(images)
         total += loss_function(outputs, labels).item() * len(labels)

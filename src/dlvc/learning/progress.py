@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, nothing in a log (the stage prints a line an epoch)."""
+"""Progress of long work: a bar on a terminal, nothing in a log (there, a line an epoch is)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ CLASSES = 10
 
 
 class DenseNet121(nn.Module):
-    """torchvision's DenseNet-121 with random weights and a new classifier, 1024-10, then log-softmax.
+    """torchvision's DenseNet-121, random weights, a new classifier 1024-10, then log-softmax.
 
     `forward` takes uint8 photographs `(N, 32, 32, 3)`, as they are stored, and enlarges a batch at
     a time to `image_size`: at 224 px the enlarged CIFAR-10 would fill 36 GB.

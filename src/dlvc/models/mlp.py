@@ -27,4 +27,5 @@ class MLP(nn.Module):
         x = unit_interval(digits).flatten(1)  # (N, 784)
         x = F.relu(self.fc1(x))  # (N, 400)
         x = F.relu(self.fc2(x))  # (N, 256)
-        return self.fc3(x)  # (N, 10)
+        scores: Tensor = self.fc3(x)  # (N, 10)
+        return scores

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -10,7 +9,7 @@ CLASSES = 10
 
 
 class Perceptron(nn.Module):
-    """One linear layer from nine texture features to ten classes, then softmax: y = softmax(W x + b).
+    """One linear layer from texture features to ten classes: y = softmax(W x + b).
 
     `forward` takes float32 features `(N, n_features)` and returns probabilities `(N, 10)`.
 
@@ -32,6 +31,7 @@ def one_hot_mse(probabilities: Tensor, labels: Tensor) -> Tensor:
     J = 1/(N C) Σₙ Σ_c (yₙ_c - [c = labelₙ])²: the mean over samples *and* classes, as
     `torch.nn.MSELoss` takes it.
 
+    >>> import torch
     >>> one_hot_mse(torch.tensor([[0.5, 0.5]]), torch.tensor([1])).item()
     0.25
     """

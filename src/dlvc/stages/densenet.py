@@ -45,7 +45,9 @@ def main() -> None:
     model = initialise(lambda: DenseNet121(settings.image_size), settings.seed).to(device)
     before = kernels(model)
 
-    with stage_run("Lecture 40 DenseNet", "densenet", flatten(settings.model_dump()), summary) as run:
+    with stage_run(
+        "Lecture 40 DenseNet", "densenet", flatten(settings.model_dump()), summary
+    ) as run:
         epochs = fit(
             model,
             F.nll_loss,
@@ -58,10 +60,18 @@ def main() -> None:
         )
         curve = run.watch(epochs)
         save_training(
-            RESULTS, model, curve, photos.test_labels, summary, title="DenseNet-121", lecture_scale=True
+            RESULTS,
+            model,
+            curve,
+            photos.test_labels,
+            summary,
+            title="DenseNet-121",
+            lecture_scale=True,
         )
         save_layers(RESULTS, model, test.images[:1])
-        for name, old, new in zip(("conv0", "denselayer1_conv1"), before, kernels(model), strict=True):
+        for name, old, new in zip(
+            ("conv0", "denselayer1_conv1"), before, kernels(model), strict=True
+        ):
             write_figure(RESULTS / f"{name}.png", draw_kernels(old.numpy(), new.numpy(), name))
         run.log_results(RESULTS)
         run.log_model(model, photos.test_images)

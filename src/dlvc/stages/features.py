@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from skimage.feature import graycomatrix
 from tqdm import tqdm
 
-from dlvc import artifacts
+from dlvc.artifacts import read_json, write_figure, write_json, write_npy, write_pickle
 from dlvc.command import run_command
 from dlvc.data.dataset import open_dataset
 from dlvc.features import (
@@ -19,64 +22,59 @@ from dlvc.features import (
 )
 from dlvc.features.normalise import Scale
 from dlvc.figures.features import draw_feature_maps, draw_features_by_class
-from dlvc.params import flatten, read_params
+from dlvc.params import Features, flatten, read_params
 from dlvc.tracking import stage_run
 
 PHOTOS = Path("data/photos")
 FEATURES = Path("data/features")
 
 
+def extract_all(title: str, images: NDArray[np.uint8], settings: Features) -> NDArray[np.float64]:
+    """The features `(N, 9)` of all images, with a progress bar."""
+    arguments = {key.replace(".", "_"): x for key, x in flatten(settings.model_dump()).items()}
+    with tqdm(total=len(images), desc=title, unit="image", disable=None) as bar:
+        return extract(images, **arguments, progress=lambda done: bar.update(done - bar.n))
+
+
+def draw_maps(image: NDArray[np.uint8], name: str, settings: Features) -> Figure:
+    """The three maps of one image, from which its nine features come."""
+    lbp, glcm, gabor = settings.lbp, settings.glcm, settings.gabor
+    gray = to_gray(image[np.newaxis])  # (1, H, W)
+    matrix = graycomatrix(gray[0], [glcm.distance], [glcm.angle], symmetric=True, normed=True)
+    return draw_feature_maps(
+        image,
+        local_binary_pattern(gray, lbp.neighbours, lbp.radius)[0],
+        matrix[:, :, 0, 0],
+        gabor_magnitude(gray, gabor.frequency, gabor.theta)[0],
+        title=f"Texture of one photograph: {name}",
+    )
+
+
 def main() -> None:
     """Parse, load, extract, save."""
     settings = read_params().features
-    photos, summary = open_dataset(PHOTOS), artifacts.read_json(PHOTOS / "summary.json")
-    parts = {
-        "train": (photos.train_images, photos.train_labels),
-        "test": (photos.test_images, photos.test_labels),
-    }
+    photos, summary = open_dataset(PHOTOS), read_json(PHOTOS / "summary.json")
 
-    with stage_run(
-        "Lecture 03 texture features", "features", flatten(settings.model_dump()), summary
-    ) as run:
-        arguments = {key.replace(".", "_"): x for key, x in flatten(settings.model_dump()).items()}
-        raw = {}
-        for part, (images, _) in parts.items():
-            with tqdm(total=len(images), desc=part, unit="image", disable=None) as bar:
-                raw[part] = extract(
-                    images, **arguments, progress=lambda done, bar=bar: bar.update(done - bar.n)
-                )
+    logged = flatten(settings.model_dump())
+    with stage_run("Lecture 03 texture features", "features", logged, summary) as run:
+        train = extract_all("train", photos.train_images, settings)
+        test = extract_all("test", photos.test_images, settings)
+        scale = Scale.of(train)
 
-        scale = Scale.of(raw["train"])
-        for part, (_, labels) in parts.items():
-            artifacts.write_npy(FEATURES / f"{part}_unnormalised.npy", raw[part])
-            artifacts.write_pickle(FEATURES / f"{part}Feats.pkl", scale.normalise(raw[part]))
-            artifacts.write_pickle(FEATURES / f"{part}Label.pkl", labels)
-        artifacts.write_csv(
-            FEATURES / "scale.csv",
-            [
-                {"feature": name, "minimum": low, "maximum": high}
-                for name, low, high in zip(
-                    FEATURE_NAMES, scale.minimum.tolist(), scale.maximum.tolist(), strict=True
-                )
-            ],
-        )
-        artifacts.write_json(FEATURES / "summary.json", summary)
+        write_pickle(FEATURES / "trainFeats.pkl", scale.normalise(train))
+        write_pickle(FEATURES / "testFeats.pkl", scale.normalise(test))
+        write_pickle(FEATURES / "trainLabel.pkl", photos.train_labels)
+        write_pickle(FEATURES / "testLabel.pkl", photos.test_labels)
+        write_npy(FEATURES / "train_unnormalised.npy", train)
+        write_npy(FEATURES / "test_unnormalised.npy", test)
+        limits = np.stack([scale.minimum, scale.maximum], axis=1).tolist()
+        write_json(FEATURES / "scale.json", dict(zip(FEATURE_NAMES, limits, strict=True)))
+        write_json(FEATURES / "summary.json", summary)
 
-        image = to_gray(photos.train_images[:1])
-        maps = draw_feature_maps(
-            photos.train_images[0],
-            local_binary_pattern(image, settings.lbp.neighbours, settings.lbp.radius)[0],
-            graycomatrix(
-                image[0], [settings.glcm.distance], [settings.glcm.angle], symmetric=True, normed=True
-            )[:, :, 0, 0],
-            gabor_magnitude(image, settings.gabor.frequency, settings.gabor.theta)[0],
-            title=f"Texture of one photograph: {photos.classes[photos.train_labels[0]]}",
-        )
-        artifacts.write_figure(FEATURES / "maps.png", maps)
-        by_class = draw_features_by_class(
-            raw["train"], photos.train_labels, FEATURE_NAMES, photos.classes
-        )
-        artifacts.write_figure(FEATURES / "by_class.png", by_class)
+        first = photos.classes[photos.train_labels[0]]
+        write_figure(FEATURES / "maps.png", draw_maps(photos.train_images[0], first, settings))
+        by_class = draw_features_by_class(train, photos.train_labels, FEATURE_NAMES, photos.classes)
+        write_figure(FEATURES / "by_class.png", by_class)
         run.log_results(FEATURES)
 
 

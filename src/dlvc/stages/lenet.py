@@ -26,7 +26,7 @@ RESULTS = Path("results/lenet")
 
 
 def kernels(model: LeNet) -> tuple[Tensor, Tensor]:
-    """What the lecture looks at: conv1's `(6, 5, 5)`, and conv2's kernel 0 by its inputs `(6, 5, 5)`."""
+    """What the lecture looks at: conv1 `(6, 5, 5)`, and conv2's kernel 0, by inputs `(6, 5, 5)`."""
     conv1 = model.conv1.weight[:, 0].detach().cpu().clone()
     return conv1, model.conv2.weight[0].detach().cpu().clone()
 

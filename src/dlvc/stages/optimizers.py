@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from dlvc.artifacts import read_json
 from dlvc.command import run_command, variant
 from dlvc.data.dataset import open_dataset
 from dlvc.learning.loop import Samples, fit
-from dlvc.learning.optimizers import adam, momentum, sgd
+from dlvc.learning.optimizers import Optimizer, adam, momentum, sgd
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
@@ -21,7 +22,7 @@ from dlvc.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/optimizers")
-OPTIMIZERS = {"sgd": sgd, "momentum": momentum, "adam": adam}
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": sgd, "momentum": momentum, "adam": adam}
 
 
 def main() -> None:

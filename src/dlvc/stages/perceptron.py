@@ -1,4 +1,4 @@
-"""Lecture 5: a perceptron on nine texture features, one update an epoch. Leaves results/perceptron/."""
+"""Lecture 5: a perceptron on texture features, one update an epoch. Leaves results/perceptron/."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from dlvc.artifacts import read_json, read_pickle
 from dlvc.command import run_command
 from dlvc.learning.loop import Samples, fit
-from dlvc.learning.runtime import prepare_runtime
 from dlvc.learning.optimizers import GradientDescent
+from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
 from dlvc.models.perceptron import Perceptron, one_hot_mse
 from dlvc.params import flatten, read_params

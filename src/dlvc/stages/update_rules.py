@@ -1,4 +1,4 @@
-"""Lecture 24: one MLP, updated per epoch, per batch or per sample. Leaves results/update_rules/<rule>/."""
+"""Lecture 24: an MLP, updated per epoch, batch or sample. Leaves results/update_rules/<rule>/."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dlvc.command import run_command, variant
 from dlvc.data.dataset import open_dataset
 from dlvc.figures.curves import draw_updates
 from dlvc.learning.loop import Epoch, Samples, fit
-from dlvc.learning.runtime import prepare_runtime
 from dlvc.learning.optimizers import GradientDescent
+from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
 from dlvc.params import flatten, read_params

@@ -48,7 +48,7 @@ class StageRun:
         """The records as a list; each is printed, and sent in one batch, as it comes."""
         curve = []
         for record in epochs:
-            print(record, flush=True)  # noqa: T201
+            print(record, flush=True)
             curve.append(record)
             self.attempt(partial(_log_epoch, record))
         return curve
@@ -62,15 +62,17 @@ class StageRun:
         self.attempt(lambda: _log_model(model, images))
 
     def attempt(self, call: Callable[[], object]) -> None:
-        """Do `call` unless an earlier one has failed; whatever it raises costs a line, not a run."""
+        """Do `call` unless an earlier one failed; whatever it raises costs a line, not a run."""
         if self._failed:
             return
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - any failure of a view is survived
+        except Exception as error:  # any failure of a view is survived
             self._failed = True
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            print(f"MLflow is not available, this run goes on without it: {reason}", file=sys.stderr)  # noqa: T201
+            print(
+                f"MLflow is not available, this run goes on without it: {reason}", file=sys.stderr
+            )
 
 
 @contextmanager
@@ -92,9 +94,7 @@ def stage_run(
     run.attempt(lambda: _end("FINISHED"))
 
 
-def _start(
-    experiment: str, name: str, params: Mapping[str, Any], data: Mapping[str, Any]
-) -> None:
+def _start(experiment: str, name: str, params: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     for variable in INHERITED:
         os.environ.pop(variable, None)
     root = project_root()
@@ -116,8 +116,8 @@ def _start(
 
 def _dataset(data: Mapping[str, Any]) -> Any:
     """The images as MLflow's own kind of data set: name, digest, source."""
-    from mlflow.data.meta_dataset import MetaDataset
     from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
 
     source = CodeDatasetSource(tags={"source": data["name"]})
     return MetaDataset(source, name=data["name"], digest=data["digest"])

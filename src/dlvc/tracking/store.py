@@ -58,7 +58,7 @@ def connect(root: Path) -> None:
 
 
 def experiment_id(root: Path, name: str, description: str) -> str:
-    """The id of the experiment of that name, which is made if it is missing. Call under the lock."""
+    """The id of the experiment of that name, made if it is missing. Call under the lock."""
     import mlflow
 
     found = mlflow.get_experiment_by_name(name)

@@ -1,0 +1,41 @@
+# Needs Python 3.11 to 3.13, make and git; everything else goes into .venv on first use.
+
+PYTHON ?= python3
+PORT ?= 5000
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Stages run this checkout's code, also where another checkout made the environment.
+export PYTHONPATH := src
+
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint ui lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
+	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
+
+ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
+	@echo "MLflow: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
+	@MLFLOW_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
+		mlflow server --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+
+test: lint  ## lint, types, and all tests (about TEST_MINUTES minutes)
+	@python -m pytest
+
+lint: $(READY)  ## ruff (rules and format) and mypy
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+lock: $(READY)  ## make requirements.lock anew from pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--all-extras pyproject.toml --output-file requirements.lock
+
+clean:  ## delete the environment and every cache but DVC's
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY):
+	@$(PYTHON) tools/set_up.py

@@ -1,0 +1,85 @@
+"""The few commands that are no stage: `dlvc run`, `dlvc profile`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dlvc.command import run_command
+from dlvc.errors import UserError
+from dlvc.params import read_params
+from dlvc.profiles import as_overrides, check_overlay, parse_overrides, read_profile
+from dlvc.tracking.execution import PARENT_RUN
+
+
+def main() -> None:
+    """The entry point of `dlvc`."""
+    run_command(_main)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="dlvc", description="Five lectures as one reproducible pipeline.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser(
+        "run",
+        help="check params.yaml, then run what has changed",
+        epilog="Any parameter can follow as --section.key value; it is written into params.yaml.",
+        allow_abbrev=False,
+    )
+    run.add_argument("stage", nargs="?", help="only this stage and what it needs (default: all)")
+    run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
+    profile = commands.add_parser("profile", help="print a profile as words for `dvc exp run`")
+    profile.add_argument("name")
+    arguments, rest = parser.parse_known_args()
+
+    if not Path("dvc.yaml").exists():
+        raise UserError(f"no dvc.yaml in {Path.cwd()}; run dlvc in the project's folder")
+    if arguments.command == "run":
+        values = read_profile(arguments.profile) if arguments.profile else {}
+        values |= parse_overrides(rest)
+        raise SystemExit(run_pipeline(arguments.stage, values))
+    if rest:
+        raise UserError(f"{' '.join(rest)} is not understood; see dlvc profile --help")
+    print(*as_overrides(read_profile(arguments.name)))
+
+
+def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
+    """Run DVC on params.yaml as it is, or, with `values`, as an experiment that changes it.
+
+    Everything is checked first: DVC deletes a stage's outs before the stage could complain.
+    """
+    if values:
+        check_overlay(values, "the values given")
+        command = ["exp", "run", *as_overrides(values)]
+    else:
+        read_params()
+        command = ["repro"]
+    return subprocess.call(_dvc(command, stage), env=_environment())
+
+
+def _dvc(command: Sequence[str], stage: str | None) -> list[str]:
+    return [sys.executable, "-m", "dvc", *command, *([stage] if stage else [])]
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with this environment's `python` first, and with `mlflow run`'s run as parent.
+
+    `MLFLOW_RUN_ID` itself must not reach the stages: each would take that run for its own.
+    """
+    environment = dict(os.environ)
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    run_id = environment.pop("MLFLOW_RUN_ID", None)
+    if run_id:
+        environment[PARENT_RUN] = run_id
+    return environment
+
+
+if __name__ == "__main__":
+    main()

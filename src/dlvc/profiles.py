@@ -1,0 +1,88 @@
+"""Overlays on params.yaml: profiles, and values from a command line, checked before use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dlvc.errors import UserError
+from dlvc.params import PARAMS_FILE, check_params, flatten, read_yaml
+
+PROFILES = Path("profiles")
+
+
+def read_profile(name: str) -> dict[str, Any]:
+    """The values of profiles/<name>.yaml as flat names, checked on top of params.yaml."""
+    allowed = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    if name not in allowed:
+        raise UserError(f"profile {name!r} is not known; allowed: {', '.join(allowed)}")
+    path = PROFILES / f"{name}.yaml"
+    content = read_yaml(path)
+    if not isinstance(content, Mapping):
+        raise UserError(f"{path}: holds {content!r}, expected sections as in {PARAMS_FILE}")
+    values = flatten(content)
+    check_overlay(values, str(path))
+    return values
+
+
+def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
+    """Values by flat name from words such as `--lenet.epochs 3` or `--lenet.epochs=3`.
+
+    >>> parse_overrides(["--lenet.epochs", "3", "--data.digits.source=mnist"])
+    {'lenet.epochs': 3, 'data.digits.source': 'mnist'}
+    """
+    values: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise UserError(f"{word!r} is not understood; expected --section.key value")
+        key, equals, text = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise UserError(f"--{key} has no value; expected --section.key value")
+            text = rest.pop(0)
+        try:
+            values[key] = YAML(typ="safe").load(text)
+        except YAMLError:
+            raise UserError(f"--{key}: {text!r} is not a YAML value") from None
+    return values
+
+
+def check_overlay(values: Mapping[str, Any], name: str) -> None:
+    """Refuse values that params.yaml would not be valid with; `name` is where they come from."""
+    content = read_yaml(PARAMS_FILE)
+    check_params(content, str(PARAMS_FILE))
+    for key, value in values.items():
+        section = content
+        *path, last = key.split(".")
+        for part in path:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise UserError(f"{name}: {key} is not known; {part} is a value, not a section")
+        section[last] = value
+    check_params(content, name)
+
+
+def as_overrides(values: Mapping[str, Any]) -> list[str]:
+    """What `dvc exp run` takes: `-S key=value` for each.
+
+    >>> as_overrides({"lenet.epochs": 3})
+    ['-S', 'lenet.epochs=3']
+    """
+    words: list[str] = []
+    for key, value in values.items():
+        words += ["-S", f"{key}={_quoted(value)}"]
+    return words
+
+
+def _quoted(value: Any) -> str:
+    """As Hydra's grammar of overrides, which `-S` follows, takes it."""
+    if isinstance(value, str) and not value.isidentifier():
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    return str(value)

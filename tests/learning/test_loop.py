@@ -1,0 +1,211 @@
+"""The loop, held to autograd on the whole set, to torch's optimizers and to finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dlvc.errors import UserError
+from dlvc.learning.loop import Samples, batches, evaluate, fit, train_one_epoch
+from dlvc.learning.optimizers import GradientDescent
+from dlvc.models.initialise import initialise
+
+N, FEATURES, CLASSES = 23, 5, 3
+
+
+def small_model(seed: int = 1) -> nn.Module:
+    return initialise(
+        lambda: nn.Sequential(nn.Linear(FEATURES, 4), nn.Tanh(), nn.Linear(4, CLASSES)).double(),
+        seed,
+    )
+
+
+@pytest.fixture
+def samples() -> Samples:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(N, FEATURES, generator=generator, dtype=torch.float64)
+    return Samples(images, torch.randint(CLASSES, (N,), generator=generator))
+
+
+def weights(model: nn.Module) -> np.ndarray:
+    return torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
+
+
+def run(model, samples, *, batch_size, epochs=1, accumulate=False, optimizer=None, seed=3):
+    optimizer = optimizer or GradientDescent(model.parameters(), learning_rate=0.5)
+    return list(
+        fit(
+            model,
+            F.cross_entropy,
+            optimizer,
+            samples,
+            samples,
+            epochs=epochs,
+            batch_size=batch_size,
+            generator=torch.Generator().manual_seed(seed),
+            accumulate=accumulate,
+        )
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 10, N])
+def test_one_update_an_epoch_is_the_gradient_of_the_mean_of_the_batch_means(samples, batch_size):
+    """As the notebooks of lectures 5 and 24a have it: add up, divide, go back once."""
+    model, reference = small_model(), small_model()
+    order = batches(N, batch_size, torch.Generator().manual_seed(3))
+    losses = [F.cross_entropy(reference(samples.images[i]), samples.labels[i]) for i in order]
+    (sum(losses) / len(losses)).backward()
+    with torch.no_grad():
+        for p in reference.parameters():
+            p.sub_(0.5 * p.grad)
+
+    (epoch,) = run(model, samples, batch_size=batch_size, accumulate=True)
+
+    assert epoch.updates == 1
+    np.testing.assert_allclose(weights(model), weights(reference), rtol=0, atol=1e-14)
+
+
+def test_with_equal_batches_one_update_an_epoch_is_one_step_on_the_whole_set(samples):
+    whole = Samples(samples.images[:20], samples.labels[:20])
+    model, reference = small_model(), small_model()
+    F.cross_entropy(reference(whole.images), whole.labels).backward()
+    torch.optim.SGD(reference.parameters(), lr=0.5).step()
+    run(model, whole, batch_size=5, accumulate=True)
+    np.testing.assert_allclose(weights(model), weights(reference), rtol=0, atol=1e-14)
+
+
+def test_a_step_goes_down_the_slope_that_finite_differences_find(samples):
+    model = small_model()
+    start = torch.tensor(weights(model))
+
+    def loss_at(point: torch.Tensor) -> float:
+        nn.utils.vector_to_parameters(point, model.parameters())
+        with torch.no_grad():
+            return F.cross_entropy(model(samples.images), samples.labels).item()
+
+    h = 1e-6
+    slope = np.array(
+        [
+            (loss_at(start + h * unit) - loss_at(start - h * unit)) / (2 * h)
+            for unit in torch.eye(len(start), dtype=torch.float64)
+        ]
+    )
+    nn.utils.vector_to_parameters(start.clone(), model.parameters())  # it keeps views
+    run(model, samples, batch_size=N)
+    np.testing.assert_allclose(weights(model), start.numpy() - 0.5 * slope, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("batch_size", "updates"), [(1, 3 * 23), (10, 3 * 3), (23, 3)])
+def test_updates_are_counted_and_made_after_every_batch(samples, batch_size, updates):
+    model, reference = small_model(), small_model()
+    optimizer = torch.optim.SGD(reference.parameters(), lr=0.5)
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(3):
+        for i in torch.randperm(N, generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(reference(samples.images[i]), samples.labels[i]).backward()
+            optimizer.step()
+
+    curve = run(model, samples, batch_size=batch_size, epochs=3)
+
+    assert curve[-1].updates == updates
+    np.testing.assert_allclose(weights(model), weights(reference), rtol=0, atol=1e-13)
+
+
+def test_the_train_loss_is_the_mean_over_samples_though_the_last_batch_is_smaller(samples):
+    frozen = GradientDescent([], learning_rate=1.0)
+    model = small_model()
+    (epoch,) = run(model, samples, batch_size=10, optimizer=frozen)
+    with torch.no_grad():
+        outputs = model(samples.images)
+        mean = F.cross_entropy(outputs, samples.labels).item()
+        right = (outputs.argmax(1) == samples.labels).double().mean().item()
+    assert epoch.train_loss == pytest.approx(mean, rel=1e-6)  # batch losses are kept in float32
+    assert epoch.train_accuracy == right
+    assert epoch.test.loss == pytest.approx(mean, rel=1e-12)
+    assert epoch.test.accuracy == right
+
+
+def test_the_lectures_scale_is_the_sum_of_batch_means_over_the_number_of_samples(samples):
+    (epoch,) = run(small_model(), samples, batch_size=10)
+    assert epoch.batch_losses.shape == (3,)
+    assert epoch.train_loss_lecture_scale == pytest.approx(float(epoch.batch_losses.sum()) / N)
+
+
+def test_every_sample_is_seen_once_an_epoch_in_an_order_that_the_generator_draws():
+    order = batches(10, 4, torch.Generator().manual_seed(1))
+    assert [len(chosen) for chosen in order] == [4, 4, 2]
+    assert sorted(torch.cat(order).tolist()) == list(range(10))
+    again = batches(10, 4, torch.Generator().manual_seed(1))
+    other = batches(10, 4, torch.Generator().manual_seed(2))
+    assert torch.equal(torch.cat(order), torch.cat(again))
+    assert not torch.equal(torch.cat(order), torch.cat(other))
+
+
+def test_an_evaluation_changes_neither_the_weights_nor_the_running_statistics(samples):
+    model = nn.Sequential(nn.Linear(FEATURES, 4), nn.BatchNorm1d(4), nn.Linear(4, CLASSES)).double()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    evaluate(model, F.cross_entropy, samples)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_an_evaluation_in_pieces_is_the_evaluation_of_the_whole(samples, monkeypatch):
+    model = small_model()
+    whole = evaluate(model, F.cross_entropy, samples)
+    monkeypatch.setattr("dlvc.learning.loop.EVALUATION_BATCH", 4)
+    pieces = evaluate(model, F.cross_entropy, samples)
+    assert pieces.loss == pytest.approx(whole.loss, rel=1e-12)
+    assert np.array_equal(pieces.predicted, whole.predicted)
+
+
+def test_the_same_seed_gives_the_same_bits(samples):
+    first, again, other = small_model(), small_model(), small_model()
+    run(first, samples, batch_size=4, epochs=2)
+    run(again, samples, batch_size=4, epochs=2)
+    run(other, samples, batch_size=4, epochs=2, seed=4)
+    assert np.array_equal(weights(first), weights(again))
+    assert not np.array_equal(weights(first), weights(other))
+
+
+@pytest.mark.parametrize(
+    ("bad_batch", "accumulate", "update"), [(0, False, 1), (2, False, 3), (2, True, 1)]
+)
+def test_a_loss_that_is_not_a_number_stops_and_says_where(samples, bad_batch, accumulate, update):
+    calls = iter(range(1000))
+
+    def loss(outputs, labels):
+        factor = float("nan") if next(calls) == bad_batch else 1.0
+        return factor * F.cross_entropy(outputs, labels)
+
+    model = small_model()
+    training = fit(
+        model,
+        loss,
+        GradientDescent(model.parameters(), 0.1),
+        samples,
+        samples,
+        epochs=2,
+        batch_size=5,
+        generator=torch.Generator(),
+        accumulate=accumulate,
+    )
+    with pytest.raises(UserError, match=f"the loss is nan at epoch 1, update {update};"):
+        list(training)
+
+
+def test_progress_is_reported_with_the_loss_of_the_moment(samples, monkeypatch):
+    monkeypatch.setattr("dlvc.learning.loop.CHECK_EVERY", 2)
+    seen = []
+    model = small_model()
+    losses, _ = train_one_epoch(
+        model,
+        F.cross_entropy,
+        GradientDescent(model.parameters(), 0.1),
+        samples,
+        batches(N, 5, torch.Generator()),
+        report=lambda done, loss: seen.append((done, loss)),
+    )
+    assert seen == [(2, losses[1]), (4, losses[3]), (5, losses[4])]

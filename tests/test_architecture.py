@@ -1,0 +1,96 @@
+"""The layout is the architecture: imports point one way, and DVC knows what a stage imports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT, SOURCE, direct_imports, import_closure, module_file
+
+# A room may import from those after it, and from itself.
+ORDER = [
+    "stages", "cli", "profiles", "results", "tracking", "figures", "learning", "models", "features",
+    "data", "params", "command", "artifacts", "errors",
+]  # fmt: skip
+STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
+PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+MODULES = sorted((SOURCE / "dlvc").rglob("*.py"))
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "dlvc"
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_imports_point_one_way(file):
+    here = room(name_of(file))
+    for imported in direct_imports(file):
+        there = room(imported)
+        if "dlvc" in (here, there) or (here == there and here != "stages"):
+            continue
+        assert ORDER.index(here) < ORDER.index(there), f"{name_of(file)} imports {imported}"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_only_the_tracking_room_imports_mlflow(file):
+    mentions = any(
+        line.lstrip().startswith(("import mlflow", "from mlflow"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    )
+    assert not mentions or room(name_of(file)) == "tracking"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_files_stay_readable(file):
+    lines = len(file.read_text(encoding="utf-8").splitlines())
+    assert lines <= (100 if room(name_of(file)) == "stages" else 300)
+
+
+def test_every_stage_of_the_pipeline_is_a_file_of_its_name():
+    assert sorted(PIPELINE["stages"]) == STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage):
+    """DVC follows no imports: what is missing here could change without anything running again."""
+    declared = {dep for dep in PIPELINE["stages"][stage]["deps"] if dep.startswith("src/")}
+    files = {
+        str(file.relative_to(ROOT))
+        for dep in declared
+        for file in ([ROOT / dep] if dep.endswith(".py") else (ROOT / dep).glob("*.py"))
+        if file.exists()
+    }
+    imported = import_closure(f"dlvc.stages.{stage}")
+    assert imported - files == set(), "add to the stage's deps in dvc.yaml"
+    strangers = {name for name in files - imported if not only_describes(ROOT / name)}
+    assert strangers - alternatives(stage) == set(), "remove from the stage's deps in dvc.yaml"
+
+
+def only_describes(file: Path) -> bool:
+    return file.name == "__init__.py" and file.stat().st_size < 200
+
+
+def alternatives(stage: str) -> set[str]:
+    """The room `data` is one dep of both stages that read images; each has a source of its own."""
+    sources = {"digits": "src/dlvc/data/cifar10.py", "photos": "src/dlvc/data/mnist.py"}
+    return {sources[stage]} if stage in sources else set()
+
+
+def test_the_closure_finds_what_is_imported_indirectly():
+    closure = import_closure("dlvc.stages.lenet")
+    assert "src/dlvc/models/pixels.py" in closure
+    assert "src/dlvc/models/mlp.py" not in closure
+    assert module_file("dlvc.nothing") is None
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_its_own_section_of_the_parameters(stage):
+    params = {name.split(".")[0] for name in PIPELINE["stages"][stage].get("params", [])}
+    own = {"params": set(), "digits": {"data"}, "photos": {"data"}}.get(stage, {stage})
+    assert params - {"runtime"} == own

@@ -1,0 +1,80 @@
+"""Create .venv with exactly what requirements.lock names. Runs before anything is installed.
+
+Standard library only, and readable by any Python from 3.6 on, so that an old one is told so.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+DISK_GB = 8  # the environment takes 6.2 GB on Linux, most of it torch's CUDA libraries
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+
+
+def stop(message: str) -> None:
+    """Say in one line what is missing, and end."""
+    sys.exit(f"error: {message}")
+
+
+def check() -> None:
+    """Everything that can be known before the first byte is written."""
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        found, oldest, newest = (
+            ".".join(map(str, version)) for version in (sys.version_info[:2], OLDEST, NEWEST)
+        )
+        stop(f"this is Python {found}, needed is {oldest} to {newest}; try: make PYTHON=python3.12")
+    if not shutil.which("git"):
+        stop("git is not found, DVC needs it; install it with your system's package manager")
+    free = shutil.disk_usage(str(ROOT)).free / 1e9
+    if free < DISK_GB:
+        stop(f"{free:.1f} GB are free on this disk, the environment needs {DISK_GB} GB")
+
+
+def locked(package: str) -> str:
+    """The lines of requirements.lock for one package, with its hashes."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(package + "=="))
+    end = start
+    while lines[end].endswith("\\"):
+        end += 1
+    return "\n".join(lines[start : end + 1]) + "\n"
+
+
+def call(*command: str) -> None:
+    """Take a step; its own words are shown only when it fails."""
+    done = subprocess.run(
+        command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    if done.returncode:
+        sys.stderr.write(done.stdout.decode(errors="replace"))
+        stop(f"set-up failed at `{' '.join(command[:4])} ...`; the lines above say why")
+
+
+def main() -> None:
+    """Create the environment, and mark it as ready when it is complete."""
+    check()
+    began = time.time()
+    print("set-up: creating .venv (once; 1 to 3 minutes, 6.2 GB)", flush=True)
+    shutil.rmtree(str(VENV), ignore_errors=True)  # only an incomplete one gets here
+    call(sys.executable, "-m", "venv", str(VENV))
+    programs = VENV / "bin"
+    python = str(programs / "python")
+    with tempfile.TemporaryDirectory() as folder:
+        uv = Path(folder) / "uv.lock"
+        uv.write_text(locked("uv"), encoding="utf-8")
+        call(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(uv))
+    install = (str(programs / "uv"), "pip", "install", "--quiet", "--python", python)
+    call(*install, "--require-hashes", "-r", str(LOCK))
+    call(*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+    (VENV / ".ready").touch()
+    print(f"set-up: done in {time.time() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
