@@ -4,7 +4,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from loopback import Server
+
+from tests.data.loopback import Server
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import Server
 from torchvision.datasets import CIFAR10
 
 from dlvc.data.cifar10 import load_cifar10
 from dlvc.data.dataset import check_dataset
 from dlvc.errors import UserError
+from tests.data.loopback import Server
 
 NAME = "cifar-10-python.tar.gz"
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer"]

@@ -4,11 +4,11 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from loopback import Server
 
 from dlvc.data import fetch as module
 from dlvc.data.fetch import fetch
 from dlvc.errors import UserError
+from tests.data.loopback import Server
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB: several chunks
 MD5 = hashlib.md5(CONTENT).hexdigest()

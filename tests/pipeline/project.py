@@ -1,0 +1,104 @@
+"""A copy of the project in a folder of its own, with the real dvc and a real MLflow store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+
+# Large enough to learn something, small enough for a test. One thread: stages may run side by side.
+SMALL = {
+    "runtime.threads": 1,
+    "data.digits.bundled.train": 2000,
+    "data.digits.bundled.test": 500,
+    "data.photos.bundled.train": 600,
+    "data.photos.bundled.test": 200,
+    "update_rules.per_epoch.epochs": 3,
+    "update_rules.per_batch.epochs": 5,
+    "update_rules.per_sample.epochs": 1,
+    "optimizers.epochs": 3,
+    "lenet.epochs": 8,
+    "densenet.epochs": 2,
+}
+
+
+class Project:
+    """What a user has after `git clone`: a folder, a shell, nothing in the environment."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def copy(cls, root: Path, params: Mapping[str, Any]) -> Project:
+        """The working tree as git would commit it now, committed, with other parameters."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, root / name)
+        # The committed lock speaks of other parameters; without it every stage is new.
+        (root / "dvc.lock").unlink(missing_ok=True)
+        project = cls(root)
+        project.set(params)
+        project.call("git", "init", "--quiet", "--initial-branch=main")
+        project.call("git", "config", "user.name", "test")
+        project.call("git", "config", "user.email", "test@example.invalid")
+        project.call("git", "add", "--all")
+        project.call("git", "commit", "--quiet", "--message", "a copy")
+        return project
+
+    def set(self, params: Mapping[str, Any]) -> None:
+        """Edit params.yaml, as a teacher would, comments kept."""
+        yaml = YAML()
+        content = yaml.load(self.root / "params.yaml")
+        for key, value in params.items():
+            *path, last = key.split(".")
+            section = content
+            for part in path:
+                section = section[part]
+            section[last] = value
+        yaml.dump(content, self.root / "params.yaml")
+
+    def call(
+        self, *words: str, ok: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in the project's folder; with `ok` it has to succeed."""
+        done = subprocess.run(
+            words, cwd=self.root, env=self.environment(**environment),
+            capture_output=True, text=True, timeout=1200, check=False,
+        )  # fmt: skip
+        assert not ok or done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def dvc(
+        self, *words: str, ok: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run dvc."""
+        return self.call("dvc", *words, ok=ok, **environment)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Ours without what would point to another project or another store."""
+        foreign = ("MLFLOW_", "DVC_", "DLVC_", "GIT_")
+        kept = {name: v for name, v in os.environ.items() if not name.startswith(foreign)}
+        programs = Path(sys.executable).parent
+        return {
+            **kept,
+            "PATH": f"{programs}{os.pathsep}{kept.get('PATH', '')}",
+            "PYTHONPATH": "src",
+            **more,
+        }
+
+    def read(self, name: str) -> str:
+        """The text of a file."""
+        return (self.root / name).read_text(encoding="utf-8")

@@ -1,0 +1,60 @@
+"""The first epoch on the real MNIST, held to the figures that the lectures print.
+
+Runs where `DLVC_MIRROR` names a folder or an address with MNIST's four files. The tolerances are
+the spread over seeds (three seeds of the `laptop` profile: docs/laptop/), rounded up, and the last
+digits of the lectures' figures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.pipeline.project import Project
+
+MIRROR = os.environ.get("DLVC_MIRROR")
+pytestmark = pytest.mark.skipif(not MIRROR, reason="DLVC_MIRROR is not set: no MNIST here")
+
+ONE_EPOCH = {
+    "data.digits.source": "mnist",
+    "update_rules.per_epoch.epochs": 1,
+    "update_rules.per_batch.epochs": 1,
+    "update_rules.per_sample.epochs": 1,
+    "optimizers.epochs": 1,
+    "lenet.epochs": 1,
+}
+# stage: ((train loss, tolerance), (test accuracy, tolerance))
+LECTURES = {
+    "update_rules/per_epoch": ((2.304, 0.01), (0.1017, 0.07)),
+    "update_rules/per_batch": ((0.576, 0.06), (0.9270, 0.02)),
+    "update_rules/per_sample": ((0.2214, 0.02), (0.9601, 0.015)),
+    "optimizers/sgd": ((2.2994, 0.01), (0.1150, 0.07)),
+    "optimizers/momentum": ((2.2956, 0.015), (0.2020, 0.15)),
+    "optimizers/adam": ((0.6975, 0.07), (0.9141, 0.01)),
+    "lenet": (None, (0.8815, 0.02)),
+}
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory) -> Project:
+    project = Project.copy(tmp_path_factory.mktemp("mnist"), ONE_EPOCH)
+    project.dvc("repro", "update_rules", "optimizers", "lenet", DLVC_MIRROR=MIRROR)
+    return project
+
+
+def test_these_are_the_official_images(mnist):
+    summary = json.loads(mnist.read("data/digits/summary.json"))
+    assert summary["stand_in_for"] is None
+    assert summary["train"]["images"] == 60_000
+    assert summary["test"]["images"] == 10_000
+
+
+@pytest.mark.parametrize("stage", LECTURES)
+def test_the_first_epoch_is_the_lectures(mnist, stage):
+    metrics = json.loads(mnist.read(f"results/{stage}/metrics.json"))
+    loss, (accuracy, tolerance) = LECTURES[stage]
+    assert metrics["test_accuracy"] == pytest.approx(accuracy, abs=tolerance)
+    if loss:
+        assert metrics["train_loss"] == pytest.approx(loss[0], abs=loss[1])
