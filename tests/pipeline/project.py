@@ -14,9 +14,8 @@ from ruamel.yaml import YAML
 
 from tests.imports import ROOT
 
-# Large enough to learn something, small enough for a test. One thread: stages may run side by side.
+# Large enough to learn something, small enough for a test.
 SMALL = {
-    "runtime.threads": 1,
     "data.digits.bundled.train": 2000,
     "data.digits.bundled.test": 500,
     "data.photos.bundled.train": 600,
