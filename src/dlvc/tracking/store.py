@@ -50,10 +50,10 @@ def connect(root: Path) -> None:
     """Point MLflow at the store, and create the database if it is missing. Call under the lock."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
-    for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     import mlflow
 
+    for chatty in ("mlflow", "alembic"):  # MLflow sets its own level when it is imported
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     mlflow.set_tracking_uri(tracking_uri(root))
 
 
