@@ -6,14 +6,20 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dlvc.command import run_command
 from dlvc.errors import UserError
 from dlvc.params import read_params
-from dlvc.profiles import as_overrides, check_overlay, parse_overrides, read_profile
+from dlvc.profiles import (
+    as_overrides,
+    check_overlay,
+    parse_overrides,
+    read_profile,
+    write_params,
+)
 from dlvc.tracking.execution import PARENT_RUN
 
 
@@ -51,21 +57,19 @@ def _main() -> None:
 
 
 def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
-    """Run DVC on params.yaml as it is, or, with `values`, as an experiment that changes it.
+    """`dvc repro`, after the values, if there are any, have been written into params.yaml.
 
     Everything is checked first: DVC deletes a stage's outs before the stage could complain.
+    (Not `dvc exp run`: in a fresh clone it fails after its work when only one stage is asked for,
+    because it saves all of dvc.lock, and the outs of the other stages are not there.)
     """
     if values:
         check_overlay(values, "the values given")
-        command = ["exp", "run", *as_overrides(values)]
+        write_params(values)
     else:
         read_params()
-        command = ["repro"]
-    return subprocess.call(_dvc(command, stage), env=_environment())
-
-
-def _dvc(command: Sequence[str], stage: str | None) -> list[str]:
-    return [sys.executable, "-m", "dvc", *command, *([stage] if stage else [])]
+    command = [sys.executable, "-m", "dvc", "repro", *([stage] if stage else [])]
+    return subprocess.call(command, env=_environment())
 
 
 def _environment() -> dict[str, str]:

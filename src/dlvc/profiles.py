@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from dlvc.artifacts import write_bytes
 from dlvc.errors import UserError
 from dlvc.params import PARAMS_FILE, check_params, flatten, read_yaml
 
@@ -66,6 +68,23 @@ def check_overlay(values: Mapping[str, Any], name: str) -> None:
                 raise UserError(f"{name}: {key} is not known; {part} is a value, not a section")
         section[last] = value
     check_params(content, name)
+
+
+def write_params(values: Mapping[str, Any]) -> None:
+    """Write checked values into params.yaml; its comments stay."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096  # no line of ours is broken
+    content = yaml.load(PARAMS_FILE.read_text(encoding="utf-8"))
+    for key, value in values.items():
+        *path, last = key.split(".")
+        section = content
+        for part in path:
+            section = section[part]
+        section[last] = value
+    text = io.StringIO()
+    yaml.dump(content, text)
+    write_bytes(PARAMS_FILE, text.getvalue().encode())
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:

@@ -98,8 +98,8 @@ def _start(experiment: str, name: str, params: Mapping[str, Any], data: Mapping[
     for variable in INHERITED:
         os.environ.pop(variable, None)
     root = project_root()
-    with store_lock(root):
-        connect(root)
+    connect(root)
+    with store_lock(root):  # the first call below creates the database
         parent = parent_run_id(root)
         experiment = experiment_id(root, experiment, EXPERIMENTS[experiment])
     import mlflow

@@ -47,7 +47,7 @@ def store_lock(root: Path) -> Iterator[None]:
 
 
 def connect(root: Path) -> None:
-    """Point MLflow at the store, and create the database if it is missing. Call under the lock."""
+    """Import MLflow (seconds: never do that under the lock), and point it at the store."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
     import mlflow
