@@ -52,6 +52,18 @@ def _atomic(path: Path) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Whatever a library says about a broken file becomes one line that names the file."""
+    try:
+        yield
+    except Exception as error:  # a broken pickle can raise anything, MemoryError included
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{path}: not readable as {kind} ({reason}); make it again with `dvc repro`"
+        ) from None
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, atomically."""
     with _atomic(path) as file:
@@ -66,7 +78,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    with _readable(path, "JSON"):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -86,12 +99,8 @@ def write_npy(path: Path, array: NDArray[Any]) -> None:
 
 def read_npy(path: Path) -> NDArray[Any]:
     """A read-only memory map of an array."""
-    try:
+    with _readable(path, ".npy array"):
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"{path}: not a readable .npy array ({error}); make it again with `dvc repro`"
-        ) from None
     return array
 
 
@@ -111,13 +120,8 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 def read_pickle(path: Path) -> NDArray[Any]:
     """Read a pickled plain array; anything else in the file is refused before it can run."""
-    try:
-        with path.open("rb") as file:
-            array = _ArrayUnpickler(file).load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, IndexError, TypeError) as error:
-        raise UserError(
-            f"{path}: not a pickle of a plain array ({error}); make it again with `dvc repro`"
-        ) from None
+    with _readable(path, "pickle of a plain array"), path.open("rb") as file:
+        array = _ArrayUnpickler(file).load()
     if not isinstance(array, np.ndarray) or array.dtype.hasobject:
         raise UserError(f"{path}: holds {type(array).__name__}, expected a plain array")
     return array
@@ -134,7 +138,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Read a `state_dict` from safetensors."""
     from safetensors.torch import load_file
 
-    weights: dict[str, torch.Tensor] = load_file(path)
+    with _readable(path, "safetensors"):
+        weights: dict[str, torch.Tensor] = load_file(path)
     return weights
 
 

@@ -7,21 +7,22 @@ names the key, the value and what is allowed, raised before anything is touched.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from dlvc.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]  # torch counts in 64 bits
 LearningRate = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
 
 
 class Section(BaseModel):
@@ -55,7 +56,7 @@ class Digits(Section):
     """Where the digits come from."""
 
     source: Literal["bundled", "mnist", "folder"]
-    path: Annotated[str, Field(min_length=1)]
+    path: Line
     bundled: BundledDigits
 
 
@@ -63,7 +64,7 @@ class Photos(Section):
     """Where the photographs come from."""
 
     source: Literal["bundled", "cifar10", "folder"]
-    path: Annotated[str, Field(min_length=1)]
+    path: Line
     bundled: BundledImages
 
 
@@ -179,18 +180,25 @@ class Params(Section):
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file (version 1.2, duplicate keys refused)."""
+    """The content of a YAML file, as `parse_yaml` takes it."""
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except (YAMLError, ValueError) as error:
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The content of YAML text (version 1.2, duplicate keys refused)."""
+    try:
+        return YAML(typ="safe").load(text)
+    except Exception as error:  # a bad scalar such as `!!bool x` comes as whatever Python raised
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = (getattr(error, "problem", None) or str(error)).splitlines()[0]
-        raise UserError(f"{path}{where}: not valid YAML ({problem})") from None
+        problem = str(getattr(error, "problem", None) or error) or type(error).__name__
+        raise UserError(f"{name}{where}: not valid YAML ({problem.splitlines()[0]})") from None
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
@@ -223,33 +231,49 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for key, value in section.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
     return flat
 
 
+def short(value: Any) -> str:
+    """A value as it is written in a message: on one line, and not the whole of a long one."""
+    if value is None:
+        return "empty"
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write numbers of more than 4300 digits
+        return "too long to be written out"
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
 def _explain(problem: Mapping[str, Any]) -> str:
     """One line about one of pydantic's errors."""
-    key = ".".join(str(part) for part in problem["loc"])
+    location = problem["loc"]
+    if problem["type"] == "invalid_key":  # not a text; pydantic's location has true as 1
+        location = (*location[:-1], problem["input"])
+    key = ".".join(_name(part) for part in location) or "it"
     match problem["type"]:
-        case "extra_forbidden":
-            allowed = _keys_beside(problem["loc"])
-            close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
+        case "extra_forbidden" | "invalid_key":
+            allowed = _keys_beside(location)
+            close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             return f"{key} is not known; {hint}allowed: {', '.join(allowed)}"
         case "missing":
             return f"{key} is missing"
         case "model_type" | "model_attributes_type":
-            allowed = _keys_beside((*problem["loc"], ""))
-            found = f"{key or 'it'} is {_short(problem['input'])}"
+            allowed = _keys_beside((*location, ""))
+            found = f"{key} is {short(problem['input'])}"
             return f"{found}; it should be a section with the keys {', '.join(allowed)}"
         case "value_error":
             return str(problem["ctx"]["error"])
+        case "string_pattern_mismatch":
+            return f"{key} is {short(problem['input'])}; allowed: one line of text, not empty"
         case _:
             expected = problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-            return f"{key} is {_short(problem['input'])}; allowed: {expected}"
+            return f"{key} is {short(problem['input'])}; allowed: {expected}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
@@ -260,6 +284,8 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+def _name(part: Any) -> str:
+    """A key as it stands in the file, or in quotes if that could be misread."""
+    if part is None:
+        return "null"
+    return part if isinstance(part, str) and re.fullmatch(r"[\w-]{1,40}", part) else short(part)

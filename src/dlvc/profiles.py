@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from dlvc.artifacts import write_bytes
 from dlvc.errors import UserError
-from dlvc.params import PARAMS_FILE, check_params, flatten, read_yaml
+from dlvc.params import PARAMS_FILE, check_params, flatten, parse_yaml, read_yaml, short
 
 PROFILES = Path("profiles")
+HYDRA_WORDS = {"true", "false", "null", "nan", "inf"}  # in small and in capital letters
 
 
 def read_profile(name: str) -> dict[str, Any]:
@@ -25,8 +26,11 @@ def read_profile(name: str) -> dict[str, Any]:
     path = PROFILES / f"{name}.yaml"
     content = read_yaml(path)
     if not isinstance(content, Mapping):
-        raise UserError(f"{path}: holds {content!r}, expected sections as in {PARAMS_FILE}")
-    values = flatten(content)
+        raise UserError(f"{path}: it is {short(content)}; expected sections as in {PARAMS_FILE}")
+    try:
+        values = flatten(content)
+    except RecursionError:  # YAML can name a section and use it in itself
+        raise UserError(f"{path}: a section contains itself") from None
     check_overlay(values, str(path))
     return values
 
@@ -36,6 +40,8 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
 
     >>> parse_overrides(["--lenet.epochs", "3", "--data.digits.source=mnist"])
     {'lenet.epochs': 3, 'data.digits.source': 'mnist'}
+
+    A value is read as YAML; text without quotes is taken as it stands, ` #` and all.
     """
     values: dict[str, Any] = {}
     rest = list(words)
@@ -48,10 +54,8 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
             if not rest:
                 raise UserError(f"--{key} has no value; expected --section.key value")
             text = rest.pop(0)
-        try:
-            values[key] = YAML(typ="safe").load(text)
-        except YAMLError:
-            raise UserError(f"--{key}: {text!r} is not a YAML value") from None
+        value = parse_yaml(text, f"--{key} {text!r}")
+        values[key] = text if isinstance(value, str) and text.lstrip()[0] not in "'\"" else value
     return values
 
 
@@ -100,8 +104,12 @@ def as_overrides(values: Mapping[str, Any]) -> list[str]:
 
 
 def _quoted(value: Any) -> str:
-    """As Hydra's grammar of overrides, which `-S` follows, takes it."""
-    if isinstance(value, str) and not value.isidentifier():
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'"
-    return str(value)
+    """As Hydra's grammar of overrides, which `-S` follows, gives it back unchanged."""
+    if not isinstance(value, str):
+        return str(value)
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and value.lower() not in HYDRA_WORDS:
+        return value
+    # A backslash stands for itself, except before a quote and before a value to be put in, ${...}.
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    text = re.sub(r"(\\+)(?='|\Z)", r"\1\1", text).replace("'", r"\'")
+    return f"'{text}'"

@@ -28,25 +28,26 @@ def parent_run_id(root: Path) -> str | None:
     handed_on = os.environ.get(PARENT_RUN)
     if handed_on:
         return handed_on
-    process = _dvc_process()
-    if process is None:
-        return None
-    return _find_or_create(root, f"{process.pid}-{process.create_time():.2f}", process)
+    found = _dvc_process()
+    return _find_or_create(root, *found) if found else None
 
 
-def _dvc_process() -> psutil.Process | None:
-    """The nearest ancestor that is DVC."""
+def _dvc_process() -> tuple[str, str] | None:
+    """The nearest ancestor that is DVC: an id that no other process has, and its command."""
     for process in psutil.Process().parents():
         try:
-            words = [Path(word).name for word in process.cmdline()[:4]]
-        except psutil.Error:
+            words = process.cmdline()
+            execution = f"{process.pid}-{process.create_time():.2f}"
+        except psutil.Error:  # not ours to look at, or gone
             continue
-        if "dvc" in words:
-            return process
+        # `dvc repro`, or `python .../bin/dvc repro`, or `python -m dvc repro`
+        for position, word in enumerate(words[:4]):
+            if Path(word).name == "dvc":
+                return execution, " ".join(["dvc", *words[position + 1 :]])
     return None
 
 
-def _find_or_create(root: Path, execution: str, process: psutil.Process) -> str:
+def _find_or_create(root: Path, execution: str, command: str) -> str:
     import mlflow
 
     client = mlflow.MlflowClient()
@@ -56,13 +57,7 @@ def _find_or_create(root: Path, execution: str, process: psutil.Process) -> str:
     )
     if found:
         return str(found[0].info.run_id)
-    words = [Path(process.cmdline()[0]).name, *process.cmdline()[1:]]
-    name = " ".join(Path(word).name if "/" in word else word for word in words)
-    run = client.create_run(
-        experiment,
-        run_name=name.removeprefix("python ").removeprefix("python3 ")[:200],
-        tags={EXECUTION_TAG: execution},
-    )
+    run = client.create_run(experiment, run_name=command[:200], tags={EXECUTION_TAG: execution})
     # DVC tells nobody when it ends: an open parent would be RUNNING for ever.
     client.set_terminated(run.info.run_id)
     return str(run.info.run_id)

@@ -1,0 +1,120 @@
+"""A mistake of the person at the keyboard is one line and exit code 2; a mistake of ours is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dlvc.command import run_command, variant
+from dlvc.errors import UserError
+from tests.imports import ROOT
+
+
+def mistaken() -> None:
+    raise UserError("params.yaml: lenet.epochs is 0; allowed: greater than or equal to 1")
+
+
+def test_a_user_s_mistake_is_one_line_on_stderr_and_exit_code_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        run_command(mistaken)
+    assert caught.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: params.yaml: lenet.epochs is 0; allowed: greater than or equal to 1\n",
+    )
+
+
+def test_a_command_without_a_mistake_is_quiet_and_comes_back(capsys):
+    done = []
+    run_command(lambda: done.append(1))
+    assert done == [1]
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), KeyboardInterrupt(), SystemExit(3)])
+def test_everything_else_goes_on_as_it_was(error, capsys):
+    def main() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        run_command(main)
+    assert caught.value is error
+    assert capsys.readouterr() == ("", "")
+
+
+def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_process_ends_with_code_2_one_line_and_no_traceback():
+    done = run(
+        "from dlvc.command import run_command, variant\n"
+        "run_command(lambda: print(variant('per_epoch', 'per_batch')))",
+        "per_year",
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "error: the variant is per_year; allowed: per_epoch, per_batch\n"
+
+
+def test_a_stage_in_a_folder_without_params_yaml_says_so_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "dlvc.stages.params"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: params.yaml: cannot be read (No such file or directory)\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["per_epoch", "per_batch"])
+def test_the_variant_is_the_one_argument(monkeypatch, given):
+    monkeypatch.setattr(sys, "argv", ["stage", given])
+    assert variant("per_epoch", "per_batch") == given
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ([], "nothing"),
+        (["per_year"], "per_year"),
+        (["Per_Epoch"], "Per_Epoch"),
+        (["per_epoch", "per_batch"], "per_epoch per_batch"),
+        ([""], "nothing"),
+    ],
+)
+def test_no_variant_a_wrong_one_and_two_are_refused_with_those_there_are(monkeypatch, given, found):
+    monkeypatch.setattr(sys, "argv", ["stage", *given])
+    with pytest.raises(UserError) as caught:
+        variant("per_epoch", "per_batch")
+    assert str(caught.value) == f"the variant is {found}; allowed: per_epoch, per_batch"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--lenet.epochs", "many"],
+        ["run", "lenet", "--profile", "corse"],
+        ["profile", "corse"],
+        ["profile", "course", "--lenet.epochs"],
+    ],
+    ids=" ".join,
+)
+def test_the_command_line_says_in_one_line_what_is_wrong_before_dvc_starts(
+    words, monkeypatch, capsys
+):
+    from dlvc import cli
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["dlvc", *words])
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("DVC was started"))
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
