@@ -37,7 +37,8 @@ def first_run(client, experiment, name):
 
 @pytest.mark.parametrize("experiment", STAGES)
 def test_each_lecture_is_an_experiment_and_each_stage_a_finished_run(client, experiment):
-    found = runs(client, experiment)
+    # A stage started by hand, as other tests start some that fail, has no parent.
+    found = [run for run in runs(client, experiment) if "mlflow.parentRunId" in run.data.tags]
     assert {run.info.run_name for run in found} == STAGES[experiment]
     assert {run.info.status for run in found} == {"FINISHED"}
 
