@@ -20,9 +20,9 @@ run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the
 ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
 	@echo "MLflow: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
 	@MLFLOW_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
-		mlflow server --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+		mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
 
-test: lint  ## lint, types, and all tests (about TEST_MINUTES minutes)
+test: lint  ## lint, types, and all tests (15 to 25 minutes)
 	@python -m pytest
 
 lint: $(READY)  ## ruff (rules and format) and mypy
