@@ -79,7 +79,7 @@ def test_a_run_shows_parameters_data_curve_and_pictures(client, course):
     ],
 )
 def test_the_logged_model_predicts_what_the_stage_predicted(
-    client, course, experiment, name, images
+    client, course, experiment, name, images, monkeypatch
 ):
     import mlflow
     import torch
@@ -89,7 +89,8 @@ def test_the_logged_model_predicts_what_the_stage_predicted(
         [run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
     )
     assert logged.name == "model"
-    mlflow.set_tracking_uri(f"sqlite:///{course.root / 'mlflow.db'}")
+    # Not set_tracking_uri: it would leave the address in the environment of every later test.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{course.root / 'mlflow.db'}")
     model = mlflow.pytorch.load_model(logged.model_uri)
     tests = np.load(course.root / images)
     with torch.no_grad():

@@ -20,9 +20,10 @@ with stage_run("Lecture 29 LeNet", "lenet", {{"epochs": 3}}, {DATA!r}) as run:
 
 
 def start(root, body="pass", **environment):
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return subprocess.Popen(
         [sys.executable, "-c", STAGE.replace("BODY", body)],
-        env={**os.environ, "DVC_ROOT": str(root), **environment},
+        env={**ours, "DVC_ROOT": str(root), **environment},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
