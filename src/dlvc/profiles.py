@@ -63,14 +63,7 @@ def check_overlay(values: Mapping[str, Any], name: str) -> None:
     """Refuse values that params.yaml would not be valid with; `name` is where they come from."""
     content = read_yaml(PARAMS_FILE)
     check_params(content, str(PARAMS_FILE))
-    for key, value in values.items():
-        section = content
-        *path, last = key.split(".")
-        for part in path:
-            section = section.setdefault(part, {})
-            if not isinstance(section, dict):
-                raise UserError(f"{name}: {key} is not known; {part} is a value, not a section")
-        section[last] = value
+    _overlay(content, values, name)
     check_params(content, name)
 
 
@@ -80,12 +73,7 @@ def write_params(values: Mapping[str, Any]) -> None:
     yaml.preserve_quotes = True
     yaml.width = 4096  # no line of ours is broken
     content = yaml.load(PARAMS_FILE.read_text(encoding="utf-8"))
-    for key, value in values.items():
-        *path, last = key.split(".")
-        section = content
-        for part in path:
-            section = section[part]
-        section[last] = value
+    _overlay(content, values, str(PARAMS_FILE))
     text = io.StringIO()
     yaml.dump(content, text)
     write_bytes(PARAMS_FILE, text.getvalue().encode())
@@ -101,6 +89,18 @@ def as_overrides(values: Mapping[str, Any]) -> list[str]:
     for key, value in values.items():
         words += ["-S", f"{key}={_quoted(value)}"]
     return words
+
+
+def _overlay(content: dict[str, Any], values: Mapping[str, Any], name: str) -> None:
+    """Put values with flat names into nested sections."""
+    for key, value in values.items():
+        section = content
+        *path, last = key.split(".")
+        for part in path:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise UserError(f"{name}: {key} is not known; {part} is a value, not a section")
+        section[last] = value
 
 
 def _quoted(value: Any) -> str:
