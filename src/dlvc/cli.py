@@ -1,4 +1,4 @@
-"""The few commands that are no stage: `dlvc run`, `dlvc profile`."""
+"""The few commands that are no stage: `dlvc run`, `dlvc sync`, `dlvc which`, `dlvc profile`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from dlvc.profiles import (
     check_overlay,
     parse_overrides,
     read_profile,
-    write_params,
 )
 from dlvc.tracking.execution import PARENT_RUN
+from dlvc.tracking.run import MODE
+from dlvc.tracking.sync import sync
+from dlvc.tracking.which import which_run
 
 
 def main() -> None:
@@ -36,11 +38,14 @@ def _main() -> None:
     run = commands.add_parser(
         "run",
         help="check params.yaml, then run what has changed",
-        epilog="Any parameter can follow as --section.key value; it is written into params.yaml.",
+        epilog="Any parameter can follow as --section.key value: then it is `dvc exp run -S ...`.",
         allow_abbrev=False,
     )
     run.add_argument("stage", nargs="?", help="only this stage and what it needs (default: all)")
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
+    commands.add_parser("sync", help="bring MLflow to the state of dvc.lock")
+    which = commands.add_parser("which", help="print the MLflow run that a file comes from")
+    which.add_argument("file", type=Path)
     profile = commands.add_parser("profile", help="print a profile as words for `dvc exp run`")
     profile.add_argument("name")
     arguments, rest = parser.parse_known_args()
@@ -52,24 +57,36 @@ def _main() -> None:
         values |= parse_overrides(rest)
         raise SystemExit(run_pipeline(arguments.stage, values))
     if rest:
-        raise UserError(f"{' '.join(rest)} is not understood; see dlvc profile --help")
-    print(*as_overrides(read_profile(arguments.name)))
+        raise UserError(f"{' '.join(rest)} is not understood; see dlvc {arguments.command} --help")
+    match arguments.command:
+        case "sync":
+            print(sync(Path.cwd()))
+        case "which":
+            print(which_run(Path.cwd(), arguments.file))
+        case "profile":
+            print(*as_overrides(read_profile(arguments.name)))
 
 
 def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
-    """`dvc repro`, after the values, if there are any, have been written into params.yaml.
+    """`dvc repro`; with values `dvc exp run`, which leaves them in params.yaml. Then a sync.
 
     Everything is checked first: DVC deletes a stage's outs before the stage could complain.
-    (Not `dvc exp run`: in a fresh clone it fails after its work when only one stage is asked for,
-    because it saves all of dvc.lock, and the outs of the other stages are not there.)
     """
     if values:
         check_overlay(values, "the values given")
-        write_params(values)
+        words = ["exp", "run", *as_overrides(values)]
     else:
         read_params()
-    command = [sys.executable, "-m", "dvc", "repro", *([stage] if stage else [])]
-    return subprocess.call(command, env=_environment())
+        words = ["repro"]
+    command = [sys.executable, "-m", "dvc", *words, *([stage] if stage else [])]
+    failed = subprocess.call(command, env=_environment())
+    try:
+        print(sync(Path.cwd()))
+    except UserError as error:  # a view, never a condition
+        if os.environ.get(MODE) == "strict":
+            raise
+        print(error, file=sys.stderr)
+    return failed
 
 
 def _environment() -> dict[str, str]:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from dlvc.errors import UserError
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Call `main`; a `UserError` becomes one line on stderr and exit code 2."""
+    """Call `main`; a `UserError` becomes one line on stderr and exit code 2.
+
+    Ctrl-C and SIGTERM unwind like an exception, so that whoever has something to end can end it.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGINT) from None
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def variant(*allowed: str) -> str:

@@ -171,6 +171,14 @@ class Params(Section):
     lenet: SeededTraining
     densenet: DenseNet
 
+    def select(self, *names: str) -> dict[str, Any]:
+        """The values of some sections (or of single keys) with flat names, as in `dvc.yaml`."""
+        return {
+            key: value
+            for key, value in flatten(self.model_dump()).items()
+            if any(key == name or key.startswith(f"{name}.") for name in names)
+        }
+
     @model_validator(mode="after")
     def _batches_have_more_than_one(self) -> Params:
         # DenseNet's last block normalises over the batch alone when images are as small as 32 px.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tqdm import tqdm
+
+Record = TypeVar("Record")
 
 
 @contextmanager
@@ -18,3 +21,18 @@ def progress_bar(title: str, batches: int) -> Iterator[Callable[[int, float], No
             bar.update(done - bar.n)
 
         yield report
+
+
+def follow(records: Iterable[Record], tell: Callable[[Record], None]) -> list[Record]:
+    """The records as a list; each is printed, and told to `tell`, as it comes.
+
+    >>> follow(["epoch 1"], lambda record: None)
+    epoch 1
+    ['epoch 1']
+    """
+    followed = []
+    for record in records:
+        print(record, flush=True)
+        followed.append(record)
+        tell(record)
+    return followed

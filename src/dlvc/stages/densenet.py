@@ -14,10 +14,11 @@ from dlvc.data.dataset import open_dataset
 from dlvc.figures.kernels import draw_kernels
 from dlvc.learning.loop import Samples, fit
 from dlvc.learning.optimizers import adam
+from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.initialise import initialise
-from dlvc.params import flatten, read_params
+from dlvc.params import read_params
 from dlvc.results import save_layers, save_training
 from dlvc.tracking import stage_run
 
@@ -45,9 +46,7 @@ def main() -> None:
     model = initialise(lambda: DenseNet121(settings.image_size), settings.seed).to(device)
     before = kernels(model)
 
-    with stage_run(
-        "Lecture 40 DenseNet", "densenet", flatten(settings.model_dump()), summary
-    ) as run:
+    with stage_run("densenet", params.select("runtime", "densenet"), device=device) as run:
         epochs = fit(
             model,
             F.nll_loss,
@@ -58,7 +57,7 @@ def main() -> None:
             batch_size=settings.batch_size,
             generator=torch.Generator().manual_seed(settings.seed),
         )
-        curve = run.watch(epochs)
+        curve = follow(epochs, run.log_epoch)
         save_training(
             RESULTS,
             model,
@@ -73,8 +72,6 @@ def main() -> None:
             ("conv0", "denselayer1_conv1"), before, kernels(model), strict=True
         ):
             write_figure(RESULTS / f"{name}.png", draw_kernels(old.numpy(), new.numpy(), name))
-        run.log_results(RESULTS)
-        run.log_model(model, photos.test_images)
 
 
 if __name__ == "__main__":

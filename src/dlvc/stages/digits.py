@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dlvc.artifacts import read_json, write_figure
+from dlvc.artifacts import write_figure
 from dlvc.command import run_command
 from dlvc.data.bundled import bundled_digits
 from dlvc.data.dataset import DIGIT_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.data.mnist import load_mnist
 from dlvc.figures.images import draw_contact_sheet
-from dlvc.params import Digits, flatten, read_params
+from dlvc.params import Digits, read_params
 from dlvc.tracking import stage_run
 
 RAW = Path("data/raw")
@@ -33,14 +33,12 @@ def load(settings: Digits) -> Dataset:
 
 def main() -> None:
     """Parse, load, save."""
-    settings = read_params().data.digits
-    digits = load(settings)
-    save_dataset(DIGITS, digits)
-    sheet = draw_contact_sheet(digits.train_images, digits.train_labels, digits.classes)
-    write_figure(DIGITS / "contact_sheet.png", sheet)
-    summary = read_json(DIGITS / "summary.json")
-    with stage_run("Data", "digits", flatten(settings.model_dump()), summary) as run:
-        run.log_results(DIGITS)
+    params = read_params()
+    with stage_run("digits", params.select("data.digits")):
+        digits = load(params.data.digits)
+        save_dataset(DIGITS, digits)
+        sheet = draw_contact_sheet(digits.train_images, digits.train_labels, digits.classes)
+        write_figure(DIGITS / "contact_sheet.png", sheet)
 
 
 if __name__ == "__main__":

@@ -52,11 +52,11 @@ def draw_maps(image: NDArray[np.uint8], name: str, settings: Features) -> Figure
 
 def main() -> None:
     """Parse, load, extract, save."""
-    settings = read_params().features
+    params = read_params()
+    settings = params.features
     photos, summary = open_dataset(PHOTOS), read_json(PHOTOS / "summary.json")
 
-    logged = flatten(settings.model_dump())
-    with stage_run("Lecture 03 texture features", "features", logged, summary) as run:
+    with stage_run("features", params.select("features")):
         train = extract_all("train", photos.train_images, settings)
         test = extract_all("test", photos.test_images, settings)
         scale = Scale.of(train)
@@ -75,7 +75,6 @@ def main() -> None:
         write_figure(FEATURES / "maps.png", draw_maps(photos.train_images[0], first, settings))
         by_class = draw_features_by_class(train, photos.train_labels, FEATURE_NAMES, photos.classes)
         write_figure(FEATURES / "by_class.png", by_class)
-        run.log_results(FEATURES)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from dlvc.data.dataset import open_dataset
 from dlvc.figures.kernels import draw_kernels
 from dlvc.learning.loop import Samples, fit
 from dlvc.learning.optimizers import adam
+from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
-from dlvc.params import flatten, read_params
+from dlvc.params import read_params
 from dlvc.results import save_layers, save_training
 from dlvc.tracking import stage_run
 
@@ -44,7 +45,7 @@ def main() -> None:
     model = initialise(LeNet, settings.seed).to(device)
     before = kernels(model)
 
-    with stage_run("Lecture 29 LeNet", "lenet", flatten(settings.model_dump()), summary) as run:
+    with stage_run("lenet", params.select("runtime", "lenet"), device=device) as run:
         epochs = fit(
             model,
             F.nll_loss,
@@ -55,15 +56,13 @@ def main() -> None:
             batch_size=settings.batch_size,
             generator=torch.Generator().manual_seed(settings.seed),
         )
-        curve = run.watch(epochs)
+        curve = follow(epochs, run.log_epoch)
         save_training(
             RESULTS, model, curve, digits.test_labels, summary, title="LeNet", lecture_scale=True
         )
         save_layers(RESULTS, model, test.images[:1])
         for name, old, new in zip(("conv1", "conv2"), before, kernels(model), strict=True):
             write_figure(RESULTS / f"{name}.png", draw_kernels(old.numpy(), new.numpy(), name))
-        run.log_results(RESULTS)
-        run.log_model(model, digits.test_images)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dlvc.command import run_command, variant
 from dlvc.data.dataset import open_dataset
 from dlvc.learning.loop import Samples, fit
 from dlvc.learning.optimizers import Optimizer, adam, momentum, sgd
+from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
@@ -39,14 +40,8 @@ def main() -> None:
 
     # The same seed for all three: the same initial weights, the same order of batches.
     model = initialise(MLP, shared.seed).to(device)
-    logged = {
-        **settings,
-        "epochs": shared.epochs,
-        "batch_size": shared.batch_size,
-        "seed": shared.seed,
-        "optimizer": name,
-    }
-    with stage_run("Lecture 25 optimizers", name, logged, summary) as run:
+    both = (f"optimizers.{key}" for key in ("seed", "epochs", "batch_size", name))
+    with stage_run(f"optimizers@{name}", params.select("runtime", *both), device=device) as run:
         epochs = fit(
             model,
             F.cross_entropy,
@@ -57,12 +52,10 @@ def main() -> None:
             batch_size=shared.batch_size,
             generator=torch.Generator().manual_seed(shared.seed),
         )
-        curve = run.watch(epochs)
+        curve = follow(epochs, run.log_epoch)
 
         folder = RESULTS / name
         save_training(folder, model, curve, digits.test_labels, summary, title=f"MLP by {name}")
-        run.log_results(folder)
-        run.log_model(model, digits.test_images)
 
 
 if __name__ == "__main__":

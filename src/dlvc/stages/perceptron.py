@@ -11,10 +11,11 @@ from dlvc.artifacts import read_json, read_pickle
 from dlvc.command import run_command
 from dlvc.learning.loop import Samples, fit
 from dlvc.learning.optimizers import GradientDescent
+from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
 from dlvc.models.perceptron import Perceptron, one_hot_mse
-from dlvc.params import flatten, read_params
+from dlvc.params import read_params
 from dlvc.results import save_training
 from dlvc.tracking import stage_run
 
@@ -37,9 +38,8 @@ def main() -> None:
 
     n_features = train.images.shape[1]
     model = initialise(lambda: Perceptron(n_features), settings.seed).to(device)
-    with stage_run(
-        "Lecture 05 perceptron", "perceptron", flatten(settings.model_dump()), summary
-    ) as run:
+    logged = params.select("runtime", "perceptron")
+    with stage_run("perceptron", logged, device=device) as run:
         epochs = fit(
             model,
             one_hot_mse,
@@ -51,13 +51,11 @@ def main() -> None:
             generator=torch.Generator().manual_seed(settings.seed),
             accumulate=True,
         )
-        curve = run.watch(epochs)
+        curve = follow(epochs, run.log_epoch)
 
         save_training(
             RESULTS, model, curve, labels[1], summary, title="Perceptron", lecture_scale=True
         )
-        run.log_results(RESULTS)
-        run.log_model(model, features[1].astype(np.float32))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dlvc.artifacts import read_json, write_figure
+from dlvc.artifacts import write_figure
 from dlvc.command import run_command
 from dlvc.data.bundled import bundled_photos
 from dlvc.data.cifar10 import load_cifar10
 from dlvc.data.dataset import PHOTO_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.figures.images import draw_contact_sheet
-from dlvc.params import Photos, flatten, read_params
+from dlvc.params import Photos, read_params
 from dlvc.tracking import stage_run
 
 RAW = Path("data/raw")
@@ -33,14 +33,12 @@ def load(settings: Photos) -> Dataset:
 
 def main() -> None:
     """Parse, load, save."""
-    settings = read_params().data.photos
-    photos = load(settings)
-    save_dataset(PHOTOS, photos)
-    sheet = draw_contact_sheet(photos.train_images, photos.train_labels, photos.classes)
-    write_figure(PHOTOS / "contact_sheet.png", sheet)
-    summary = read_json(PHOTOS / "summary.json")
-    with stage_run("Data", "photos", flatten(settings.model_dump()), summary) as run:
-        run.log_results(PHOTOS)
+    params = read_params()
+    with stage_run("photos", params.select("data.photos")):
+        photos = load(params.data.photos)
+        save_dataset(PHOTOS, photos)
+        sheet = draw_contact_sheet(photos.train_images, photos.train_labels, photos.classes)
+        write_figure(PHOTOS / "contact_sheet.png", sheet)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from dlvc.data.dataset import open_dataset
 from dlvc.figures.curves import draw_updates
 from dlvc.learning.loop import Epoch, Samples, fit
 from dlvc.learning.optimizers import GradientDescent
+from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
-from dlvc.params import flatten, read_params
+from dlvc.params import read_params
 from dlvc.results import save_training
 from dlvc.tracking import stage_run
 
@@ -48,8 +49,8 @@ def main() -> None:
     test = Samples.of(digits.test_images, digits.test_labels, device)
 
     model = initialise(MLP, seed).to(device)
-    logged = {**flatten(settings.model_dump()), "seed": seed, "update": rule}
-    with stage_run("Lecture 24 update rules", rule, logged, summary) as run:
+    logged = params.select("runtime", "update_rules.seed", f"update_rules.{rule}")
+    with stage_run(f"update_rules@{rule}", logged, device=device) as run:
         epochs = fit(
             model,
             F.cross_entropy,
@@ -61,7 +62,7 @@ def main() -> None:
             generator=torch.Generator().manual_seed(seed),
             accumulate=accumulate,
         )
-        curve = run.watch(epochs)
+        curve = follow(epochs, run.log_epoch)
 
         title = f"MLP, one update {rule.replace('_', ' ')}"
         folder = RESULTS / rule
@@ -69,8 +70,6 @@ def main() -> None:
         losses = losses_by_update(curve, accumulate)
         write_npy(folder / "update_losses.npy", losses)
         write_figure(folder / "update_losses.png", draw_updates(losses, title=title))
-        run.log_results(folder)
-        run.log_model(model, digits.test_images)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""The only folder that imports mlflow; it does so late, when a run begins."""
+"""The view of the pipeline in MLflow. Stages write a journal; a process beside them delivers it.
+
+stage -> run, journal, execution        what a stage imports: no mlflow, a few milliseconds
+recorder, sync -> delivery -> view      the only modules that import mlflow
+"""
 
 from dlvc.tracking.run import StageRun, stage_run
 

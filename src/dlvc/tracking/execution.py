@@ -1,63 +1,148 @@
-"""Which runs belong together: those that one `dvc repro` (or one `mlflow run`) started."""
+"""Which runs belong together: those that one `dvc repro`, `dvc exp run` or `mlflow run` started.
+
+DVC gives an execution no id, so its process (number and time of creation) is one. An execution has
+a folder, `.dlvc/executions/<id>/`: who it is, the journals of its stages, the dvc.lock it began
+with. The folder goes when everything in it has been delivered.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
-from dlvc.tracking.store import experiment_id
+from dlvc.artifacts import write_bytes, write_json
+from dlvc.tracking.journal import is_alive
 
-EXPERIMENT = "Executions"
-DESCRIPTION = (
-    "One run for each execution of the pipeline (`dvc repro`, `make run`, `dvc exp run`). "
-    "The runs of its stages stand in the experiments of their lectures and name it as parent."
-)
-PARENT_RUN = "DLVC_PARENT_RUN"
-EXECUTION_TAG = "dlvc.execution"
-
-
-def parent_run_id(root: Path) -> str | None:
-    """The MLflow run of the execution that this stage belongs to; None for a stage run by hand.
-
-    `mlflow run` has a run of its own, which our entry point hands on. DVC gives an execution no
-    id, so its process (number and time of creation) is one. Call under the store's lock, so that
-    two stages do not make two parents.
-    """
-    handed_on = os.environ.get(PARENT_RUN)
-    if handed_on:
-        return handed_on
-    found = _dvc_process()
-    return _find_or_create(root, *found) if found else None
+PARENT_RUN = "DLVC_PARENT_RUN"  # the run of `mlflow run`, which our entry point hands on
+EXECUTIONS = Path(".dlvc/executions")
+RECORD = "execution.json"
+LOCK_BEFORE = "dvc.lock.before"
+FAILED = "failed"  # why the recorder cannot deliver at the moment
+SAID = "said"  # that somebody has told the user so
 
 
-def _dvc_process() -> tuple[str, str] | None:
-    """The nearest ancestor that is DVC: an id that no other process has, and its command."""
+@dataclass(frozen=True)
+class Execution:
+    """One execution of the pipeline: its process, and where it works."""
+
+    pid: int
+    created: float
+    command: str
+    workspace: str  # the folder of its dvc.lock; under `dvc exp run --temp` not the project's
+    experiment: str | None  # DVC's name for it, under `dvc exp run`
+    baseline: str | None  # the commit that the experiment began from
+    parent_run: str | None  # of `mlflow run`
+    by_hand: bool = False  # a stage started without DVC
+
+    @property
+    def id(self) -> str:
+        """Unlike any other execution's on this machine."""
+        return f"{self.pid}-{self.created:.2f}"
+
+    def folder(self, root: Path) -> Path:
+        """Where its journals are."""
+        return root / EXECUTIONS / self.id
+
+    def is_running(self) -> bool:
+        """Whether its process is still there."""
+        return is_alive(self.pid, self.created)
+
+
+def project_root() -> Path:
+    """The folder of dvc.yaml: DVC names it to its stages; otherwise from here upwards."""
+    named = os.environ.get("DVC_ROOT")
+    if named:
+        return Path(named)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").exists():
+            return folder
+    return here
+
+
+def this_execution() -> Execution:
+    """The execution that the stage in this process belongs to."""
+    process, command = _dvc_process() or (psutil.Process(), None)
+    experiment = os.environ.get("DVC_EXP_NAME")
+    if command and experiment:
+        command = f"dvc exp run: {experiment}"
+    return Execution(
+        pid=process.pid,
+        created=process.create_time(),
+        command=command or " ".join(["python", *sys.argv]),
+        workspace=str(Path.cwd()),
+        experiment=experiment,
+        baseline=os.environ.get("DVC_EXP_BASELINE_REV"),
+        parent_run=os.environ.get(PARENT_RUN),
+        by_hand=command is None,
+    )
+
+
+def this_process(command: str, workspace: Path) -> Execution:
+    """An execution of its own, without DVC."""
+    process = psutil.Process()
+    return Execution(
+        process.pid, process.create_time(), command, str(workspace), None, None,
+        os.environ.get(PARENT_RUN),
+    )  # fmt: skip
+
+
+def _dvc_process() -> tuple[psutil.Process, str] | None:
+    """The nearest ancestor that is DVC, and its command."""
     for process in psutil.Process().parents():
         try:
             words = process.cmdline()
-            execution = f"{process.pid}-{process.create_time():.2f}"
         except psutil.Error:  # not ours to look at, or gone
             continue
         # `dvc repro`, or `python .../bin/dvc repro`, or `python -m dvc repro`
         for position, word in enumerate(words[:4]):
             if Path(word).name == "dvc":
-                return execution, " ".join(["dvc", *words[position + 1 :]])
+                return process, " ".join(["dvc", *words[position + 1 :]])
     return None
 
 
-def _find_or_create(root: Path, execution: str, command: str) -> str:
-    import mlflow
+def begin_execution(execution: Execution, root: Path) -> Path:
+    """Its folder; the first of its stages makes it, and keeps the dvc.lock that it began with."""
+    folder = execution.folder(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / RECORD).exists():
+        lock = Path(execution.workspace) / "dvc.lock"
+        write_bytes(folder / LOCK_BEFORE, lock.read_bytes() if lock.exists() else b"")
+        write_json(folder / RECORD, asdict(execution))
+    return folder
 
-    client = mlflow.MlflowClient()
-    experiment = experiment_id(root, EXPERIMENT, DESCRIPTION)
-    found = client.search_runs(
-        [experiment], filter_string=f"tags.`{EXECUTION_TAG}` = '{execution}'", max_results=1
-    )
-    if found:
-        return str(found[0].info.run_id)
-    run = client.create_run(experiment, run_name=command[:200], tags={EXECUTION_TAG: execution})
-    # DVC tells nobody when it ends: an open parent would be RUNNING for ever.
-    client.set_terminated(run.info.run_id)
-    return str(run.info.run_id)
+
+def read_executions(root: Path) -> list[Execution]:
+    """Those that have something to deliver, oldest first."""
+    records = sorted((root / EXECUTIONS).glob(f"*/{RECORD}"), key=lambda file: file.stat().st_mtime)
+    return [Execution(**json.loads(record.read_text())) for record in records]
+
+
+def recorder_lock(folder: Path) -> FileLock:
+    """Held by whoever delivers the journals of an execution."""
+    return FileLock(folder / "recorder.lock")
+
+
+def ensure_recorder(folder: Path) -> None:
+    """Start the process that delivers, unless one is at work. It outlives Ctrl-C and this stage."""
+    lock = recorder_lock(folder)
+    try:
+        lock.acquire(timeout=0)
+        lock.release()
+    except Timeout:
+        return
+    with (folder / "recorder.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "dlvc.tracking.recorder", str(folder.resolve())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C in the terminal is for the stage
+        )

@@ -1,167 +1,164 @@
-"""One stage's run in MLflow: watched while it trains, completed from its files at its end.
+"""What a stage does for tracking: it writes a journal, and starts the process that delivers it.
 
-A view, never a condition: when MLflow fails, one line says so and the stage goes on.
+A view, never a condition: when MLflow cannot be reached, one line says so and the stage goes on.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+import traceback
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlvc.tracking.execution import parent_run_id
-from dlvc.tracking.store import connect, experiment_id, project_root, store_lock
+import psutil
+
+from dlvc.errors import UserError
+from dlvc.tracking.address import tracking_uri, unreachable
+from dlvc.tracking.execution import (
+    FAILED,
+    SAID,
+    begin_execution,
+    ensure_recorder,
+    project_root,
+    this_execution,
+)
+from dlvc.tracking.journal import Journal
+from dlvc.tracking.surroundings import surroundings
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import nn
-
     from dlvc.learning.loop import Epoch
 
-# MLflow's own variables, which `mlflow run` leaves in the environment of every stage below it:
-# each would resume that one run, and the second would fail to change its parameters.
-INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
-
-EXPERIMENTS = {
-    "Data": "The images of the course, as arrays: counts, means, contact sheets.",
-    "Lecture 03 texture features": "Nine texture features an image: LBP, GLCM, Gabor.",
-    "Lecture 05 perceptron": "A linear layer on the nine features, one update an epoch.",
-    "Lecture 24 update rules": "One MLP, updated per epoch, per batch and per sample.",
-    "Lecture 25 optimizers": "One MLP, trained by SGD, momentum and Adam from the same start.",
-    "Lecture 29 LeNet": "LeNet learns digits; its kernels before and after.",
-    "Lecture 40 DenseNet": "DenseNet-121 learns photographs; its kernels before and after.",
-}
+MODE = "DLVC_TRACKING"
+STRICT_PATIENCE = 60  # seconds that a strict stage waits at its end for its delivery
 
 
 class StageRun:
-    """What a stage says to MLflow. After the first failure it says nothing more."""
+    """What a stage says to MLflow, by way of its journal."""
 
-    def __init__(self) -> None:
-        self._failed = False
+    def __init__(self, stage: str, *, strict: bool) -> None:
+        self.root = project_root()
+        self.strict = strict
+        self.execution = this_execution()
+        self.folder = begin_execution(self.execution, self.root)
+        self._journal = Journal(self.folder, stage)
 
-    def watch(self, epochs: Iterable[Epoch]) -> list[Epoch]:
-        """The records as a list; each is printed, and sent in one batch, as it comes."""
-        curve = []
-        for record in epochs:
-            print(record, flush=True)
-            curve.append(record)
-            self.attempt(partial(_log_epoch, record))
-        return curve
+    def begin(self, stage: str, params: Mapping[str, Any], device: str) -> None:
+        """Say what begins, in which surroundings."""
+        process = psutil.Process()
+        self._journal.write(
+            "begin",
+            stage=stage,
+            pid=process.pid,
+            created=process.create_time(),
+            command=" ".join(["python", *sys.argv]),
+            params=dict(params),
+            surroundings=surroundings(device, in_experiment=bool(self.execution.experiment)),
+        )
+        ensure_recorder(self.folder)
+        self._complain(unreachable(tracking_uri(self.root)))
 
-    def log_results(self, folder: Path) -> None:
-        """Send every file of the stage but its arrays, and the figures of its metrics.json."""
-        self.attempt(lambda: _log_results(folder))
+    def log_epoch(self, record: Epoch) -> None:
+        """Say what one epoch brought."""
+        self._journal.write(
+            "epoch",
+            epoch=record.epoch,
+            updates=record.updates,
+            metrics={
+                "train_loss": record.train_loss,
+                "train_accuracy": record.train_accuracy,
+                "test_loss": record.test.loss,
+                "test_accuracy": record.test.accuracy,
+            },
+        )
+        self._complain(self._undelivered())
 
-    def log_model(self, model: nn.Module, images: NDArray[np.generic]) -> None:
-        """Send the model as a torch.export program (no pickle), with signature and example."""
-        self.attempt(lambda: _log_model(model, images))
+    def end(self, error: BaseException | None) -> None:
+        """Say how it ended; a strict stage waits until that has been delivered."""
+        self._journal.write("end", **_ending(error))
+        self._journal.close()
+        if error is None:
+            self._complain(self._undelivered() or unreachable(tracking_uri(self.root)))
+            if self.strict:
+                self._wait()
 
-    def attempt(self, call: Callable[[], object]) -> None:
-        """Do `call` unless an earlier one failed; whatever it raises costs a line, not a run."""
-        if self._failed:
+    def _undelivered(self) -> str | None:
+        failed = self.folder / FAILED
+        return failed.read_text(encoding="utf-8") if failed.exists() else None
+
+    def _complain(self, reason: str | None) -> None:
+        """Tell the user, once an execution, that the view is missing; strict makes it an error."""
+        if not reason:
             return
+        if self.strict:
+            raise UserError(f"MLflow is not available ({reason}), and {MODE} is strict")
         try:
-            call()
-        except Exception as error:  # any failure of a view is survived
-            self._failed = True
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            print(
-                f"MLflow is not available, this run goes on without it: {reason}", file=sys.stderr
-            )
+            (self.folder / SAID).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        print(
+            f"MLflow is not available ({reason}); the run goes on, `dlvc sync` will deliver it",
+            file=sys.stderr,
+        )
+
+    def _wait(self) -> None:
+        delivered = self._journal.path.with_suffix(".delivered")
+        until = time.monotonic() + STRICT_PATIENCE
+        while not delivered.exists() or int(delivered.read_text()) < self._journal.events:
+            self._complain(self._undelivered())
+            if time.monotonic() > until:
+                self._complain(f"nothing was delivered within {STRICT_PATIENCE} s")
+            time.sleep(0.1)
 
 
 @contextmanager
 def stage_run(
-    experiment: str, name: str, params: Mapping[str, Any], data: Mapping[str, Any]
+    stage: str, params: Mapping[str, Any], *, device: object = "cpu"
 ) -> Iterator[StageRun]:
-    """The MLflow run of one stage, under the run of its execution.
+    """The run of one stage: RUNNING in MLflow while the block runs, then as the block ended.
 
-    `params` are the stage's parameters with flat names as in params.yaml; `data` the summary of
-    the images it works on. The run ends FINISHED, or FAILED when the block raises.
+    `stage` is its name in dvc.lock, `params` its parameters with flat names as in params.yaml.
     """
-    run = StageRun()
-    run.attempt(lambda: _start(experiment, name, params, data))
+    mode = os.environ.get(MODE, "")
+    if mode not in {"", "strict"}:
+        raise UserError(f"{MODE} is {mode!r}; allowed: strict, or leave it out")
+    run = StageRun(stage, strict=mode == "strict")
+    run.begin(stage, params, str(device))
     try:
         yield run
-    except BaseException:
-        run.attempt(lambda: _end("FAILED"))
+    except BaseException as error:
+        run.end(error)
         raise
-    run.attempt(lambda: _end("FINISHED"))
+    run.end(None)
 
 
-def _start(experiment: str, name: str, params: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    for variable in INHERITED:
-        os.environ.pop(variable, None)
-    root = project_root()
-    connect(root)
-    with store_lock(root):  # the first call below creates the database
-        parent = parent_run_id(root)
-        experiment = experiment_id(root, experiment, EXPERIMENTS[experiment])
-    import mlflow
-
-    tags = {"dlvc.stage": os.environ.get("DVC_STAGE", name)}
-    if parent:
-        tags["mlflow.parentRunId"] = parent
-    if data.get("stand_in_for"):
-        tags["dlvc.stand_in_for"] = data["stand_in_for"]
-    mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags)
-    mlflow.log_params({**params, "data": data["name"], "data_digest": data["digest"]})
-    mlflow.log_input(_dataset(data), context="training and test")
+def _ending(error: BaseException | None) -> dict[str, Any]:
+    """MLflow's word for how a stage ended, and what it said."""
+    match error:
+        case None:
+            return {"status": "FINISHED"}
+        case KeyboardInterrupt():
+            return {"status": "KILLED", "error": "interrupted (Ctrl-C)"}
+        case SystemExit():
+            return {"status": "KILLED", "error": f"terminated (exit code {error.code})"}
+        case UserError():
+            return {"status": "FAILED", "error": str(error)}
+        case _:
+            line = "".join(traceback.format_exception_only(error)).strip()
+            trace = "".join(traceback.format_exception(error))
+            return {"status": "FAILED", "error": line, "traceback": trace}
 
 
-def _dataset(data: Mapping[str, Any]) -> Any:
-    """The images as MLflow's own kind of data set: name, digest, source."""
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
+def stage_folder(stage: str) -> Path:
+    """Where a stage leaves its outs.
 
-    source = CodeDatasetSource(tags={"source": data["name"]})
-    return MetaDataset(source, name=data["name"], digest=data["digest"])
-
-
-def _log_epoch(record: Epoch) -> None:
-    import mlflow
-
-    values = {
-        "train_loss": record.train_loss,
-        "train_accuracy": record.train_accuracy,
-        "test_loss": record.test.loss,
-        "test_accuracy": record.test.accuracy,
-        "updates": record.updates,
-    }
-    mlflow.log_metrics(values, step=record.epoch)
-
-
-def _log_results(folder: Path) -> None:
-    import mlflow
-
-    for file in sorted(folder.iterdir()):
-        if file.suffix in {".png", ".csv", ".json"}:
-            mlflow.log_artifact(str(file))
-
-
-def _log_model(model: nn.Module, images: NDArray[np.generic]) -> None:
-    from importlib.metadata import version
-
-    import mlflow.pytorch
-    import numpy as np
-
-    mlflow.pytorch.log_model(
-        model.cpu().eval(),
-        name="model",
-        # A copy: memory maps are read-only. Two images: the exported program takes any number then.
-        input_example=np.array(images[:2]),
-        serialization_format="pt2",
-        # Left to itself, MLflow finds these out by loading the model in another process.
-        pip_requirements=[f"{package}=={version(package)}" for package in ("torch", "mlflow")],
-    )
-
-
-def _end(status: str) -> None:
-    import mlflow
-
-    mlflow.end_run(status)
+    >>> stage_folder("optimizers@adam").as_posix()
+    'results/optimizers/adam'
+    """
+    name, _, variant = stage.partition("@")
+    if name in {"digits", "photos", "features"}:
+        return Path("data") / name
+    return Path("results") / name / variant

@@ -1,75 +1,68 @@
-"""Where the MLflow store is, and that it is there before anybody writes to it."""
+"""The MLflow store: reached with little patience, made by one process at a time."""
 
 from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-TRACKING_URI = "MLFLOW_TRACKING_URI"
+from dlvc.tracking.address import sqlite_file, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 # A dead server blocks a call for four minutes with MLflow's own settings.
 PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-
-
-def project_root() -> Path:
-    """The folder of dvc.yaml: DVC names it to its stages; otherwise from here upwards."""
-    named = os.environ.get("DVC_ROOT")
-    if named:
-        return Path(named)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").exists():
-            return folder
-    return here
-
-
-def tracking_uri(root: Path) -> str:
-    """`MLFLOW_TRACKING_URI` if it is set, else SQLite at the project's root."""
-    return os.environ.get(TRACKING_URI) or f"sqlite:///{root / 'mlflow.db'}"
+# MLflow's own variables, which `mlflow run` leaves in the environment of everything below it:
+# each stage would resume that one run, and the second would fail to change its parameters.
+INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
 @contextmanager
-def store_lock(root: Path) -> Iterator[None]:
-    """One process at a time: several that create the database at once kill each other."""
+def store_lock(root: Path, timeout: float = 120) -> Iterator[None]:
+    """One process at a time: several that create the database at once kill each other, and two
+    that look for a run before they make it would make two."""
     folder = root / ".dlvc"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / "tracking.lock", timeout=60):
+    with FileLock(folder / "tracking.lock", timeout=timeout):
         yield
 
 
-def connect(root: Path) -> None:
+def connect(root: Path) -> MlflowClient:
     """Import MLflow (seconds: never do that under the lock), and point it at the store."""
+    for name in INHERITED:
+        os.environ.pop(name, None)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
-    import mlflow
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow
 
     for chatty in ("mlflow", "alembic"):  # MLflow sets its own level when it is imported
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(tracking_uri(root))
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    uri = tracking_uri(root)
+    mlflow.set_tracking_uri(uri)
+    with store_lock(root):  # the first call creates the database
+        client = mlflow.MlflowClient(uri)
+        client.get_experiment("0")
+    return client
 
 
-def experiment_id(root: Path, name: str, description: str) -> str:
-    """The id of the experiment of that name, made if it is missing. Call under the lock."""
-    import mlflow
+def artifact_location(root: Path) -> str | None:
+    """Where a new experiment's files go: beside a SQLite store, else where the server says.
 
-    found = mlflow.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    # A local store's artifacts would land in the folder of whoever comes first.
-    local = tracking_uri(root).startswith("sqlite:")
-    return str(
-        mlflow.create_experiment(
-            name,
-            artifact_location=(root / "mlruns").as_uri() if local else None,
-            tags={"mlflow.note.content": description},
-        )
-    )
+    Left to itself, MLflow takes the folder of whoever comes first, also one that will be deleted.
+    """
+    file = sqlite_file(tracking_uri(root))
+    return (file.parent / "mlruns").as_uri() if file else None

@@ -1,0 +1,172 @@
+"""From the journals of one execution to its runs in MLflow."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlvc.artifacts import write_bytes
+from dlvc.tracking.completion import complete, fill
+from dlvc.tracking.execution import LOCK_BEFORE, Execution
+from dlvc.tracking.journal import SUFFIX, JournalReader, now
+from dlvc.tracking.lock import Pipeline, StageState, bears, experiments, md5_of, read_states
+from dlvc.tracking.run import stage_folder
+from dlvc.tracking.states import sync_states
+from dlvc.tracking.view import View
+
+LONG = 30_000  # milliseconds from which on the machine is watched, too
+
+
+@dataclass
+class _Stage:
+    """A journal, and the run that it is delivered to."""
+
+    journal: JournalReader
+    run_id: str | None = None
+    monitor: Any = None  # of the machine, once the stage is a long one
+    outcome: str | None = None  # once the run has ended: FINISHED, FAILED or KILLED
+
+
+class Delivery:
+    """One execution on its way into MLflow. Whatever it sends, it can send again unharmed."""
+
+    def __init__(self, view: View, execution: Execution, folder: Path) -> None:
+        self.view = view
+        self.execution = execution
+        self.folder = folder
+        self.workspace = Path(execution.workspace)
+        self.parent = view.open_parent(execution)
+        self._stages: dict[Path, _Stage] = {}
+
+    def step(self) -> None:
+        """Deliver what is new."""
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            stage = self._stages.setdefault(path, _Stage(JournalReader(path)))
+            if stage.outcome is None:
+                self._deliver(stage)
+        self._complete(self._pipeline(), ended=False)
+
+    def stage_is_running(self) -> bool:
+        """Whether a stage lives on, also after its dvc was killed."""
+        return any(s.outcome is None and not s.journal.end for s in self._stages.values())
+
+    def finish(self) -> None:
+        """The execution has ended: end every run, build those of restored stages, sum up."""
+        pipeline = self._pipeline()
+        self._complete(pipeline, ended=True)
+        for stage in self._stages.values():
+            if stage.outcome is None and stage.run_id:
+                self._end_incomplete(stage, pipeline)
+        sync_states(self.view, [pipeline], lambda: self.parent)
+        if self.parent:
+            self._sum_up(self.parent, pipeline)
+        shutil.rmtree(self.folder)
+
+    def _deliver(self, stage: _Stage) -> None:
+        journal = stage.journal
+        events = journal.new_events()
+        if not journal.begin:
+            return
+        if stage.run_id is None:
+            stage.run_id = self.view.open_stage(journal.name, journal.begin, self.parent)
+        epochs = [event for event in events if event["event"] == "epoch"]
+        if epochs:
+            self.view.log_epochs(stage.run_id, epochs)
+        if events:
+            delivered = journal.path.with_suffix(".delivered")
+            write_bytes(delivered, str(journal.events).encode())
+        end = journal.end
+        if journal.abandoned():
+            end = {"status": "KILLED", "error": "the process is gone without a word", "time": now()}
+        self._monitor(stage, ended=bool(end))
+        if end and end["status"] != "FINISHED":
+            self.view.close(stage.run_id, end)
+            stage.outcome = end["status"]
+
+    def _monitor(self, stage: _Stage, *, ended: bool) -> None:
+        """Watch CPU, memory and GPU beside a stage that takes long."""
+        if ended and stage.monitor is not None:
+            stage.monitor.finish()
+            stage.monitor = None
+        elif not ended and stage.monitor is None:
+            if now() - stage.journal.begin["time"] > LONG:
+                from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+                stage.monitor = SystemMetricsMonitor(stage.run_id, resume_logging=True)
+                stage.monitor.start()
+
+    def _complete(self, pipeline: Pipeline, *, ended: bool) -> None:
+        """Complete the runs of stages that ended well, from dvc.lock and their outs.
+
+        DVC writes a stage into dvc.lock, in several steps, after the stage has ended and before the
+        next one begins: a look in between finds half of it.
+        """
+        waiting = [s for s in self._stages.values() if s.outcome is None and s.journal.end]
+        begun = [s.journal.begin["time"] for s in self._stages.values() if s.journal.begin]
+        written = [s for s in waiting if ended or max(begun) >= s.journal.end["time"]]
+        if not written:
+            return
+        states = pipeline.states()
+        for stage in written:
+            state = states.get(stage.journal.begin["stage"])
+            if state and stage.run_id and _is_its_own(state, stage, pipeline):
+                at = stage.journal.end["time"]
+                complete(self.view, state, pipeline, run_id=stage.run_id, ended=at)
+                stage.outcome = "FINISHED"
+
+    def _pipeline(self) -> Pipeline:
+        """Where this execution's dvc.lock is: in its folder, or in the commit of its experiment."""
+        if not self.workspace.exists() and self.execution.experiment:
+            for found in experiments(self.view.root):
+                if found.name == self.execution.experiment:
+                    return found
+        return Pipeline(self.view.root, self.workspace, None, self.execution.experiment)
+
+    def _end_incomplete(self, stage: _Stage, pipeline: Pipeline) -> None:
+        """A stage that ended well, and whose outs dvc.lock does not have."""
+        end = dict(stage.journal.end)
+        run_id, begin = stage.run_id or "", stage.journal.begin
+        if self.execution.by_hand:
+            folder = self.workspace / stage_folder(begin["stage"])
+            files = [file for file in folder.glob("*") if file.is_file()]
+            outs = {str(f.relative_to(self.workspace)): str(md5_of(f)) for f in files}
+            state = StageState(begin["stage"], begin["command"], {}, {}, outs)
+            fill(self.view, run_id, state, pipeline, folder)
+            self.view.log(run_id, tags={"origin": "started by hand, not in dvc.lock"})
+        else:
+            end |= {"status": "FAILED", "error": "the stage ended well, but DVC took no such outs"}
+        self.view.close(run_id, end)
+        stage.outcome = end["status"]
+
+    def _sum_up(self, parent: str, pipeline: Pipeline) -> None:
+        """Say on the execution's run what ran, what was restored, what failed."""
+        before = read_states((self.folder / LOCK_BEFORE).read_text(encoding="utf-8"))
+        outcomes = {stage.journal.begin["stage"]: stage.outcome for stage in self._stages.values()}
+        told: dict[str, list[str]] = {
+            "ran": [name for name, outcome in outcomes.items() if outcome == "FINISHED"],
+            "restored": [],
+            "failed": [name for name, outcome in outcomes.items() if outcome != "FINISHED"],
+            "unchanged": [],
+        }
+        for name, state in pipeline.states().items():
+            if name not in outcomes:
+                same = name in before and before[name].digest == state.digest
+                told["unchanged" if same else "restored"].append(name)
+        self.view.sum_up(parent, told)
+        if self.execution.experiment:
+            self.view.log(parent, tags={"dvc.experiment": self.execution.experiment})
+        if not self.execution.parent_run:  # MLflow ends its own
+            worst = next((s for s in ("FAILED", "KILLED") if s in outcomes.values()), "FINISHED")
+            self.view.client.set_terminated(parent, worst)
+
+
+def _is_its_own(state: StageState, stage: _Stage, pipeline: Pipeline) -> bool:
+    """Whether dvc.lock speaks of this run: of its parameters, and of the files that are there."""
+    given = {
+        key: value for key, value in stage.journal.begin["params"].items() if key in state.params
+    }
+    if any(state.params[key] != value for key, value in given.items()):
+        return False
+    return pipeline.workspace is None or bears(pipeline.workspace, state)

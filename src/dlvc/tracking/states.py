@@ -1,0 +1,43 @@
+"""Every state of a pipeline has its one run in MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from dlvc.tracking.completion import complete, mark_current
+from dlvc.tracking.lock import MissingFileError, Pipeline
+from dlvc.tracking.view import View
+
+
+@dataclass
+class Report:
+    """What a sync found."""
+
+    built: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)  # stages whose files are not on this machine
+    runs: dict[str, str] = field(default_factory=dict)  # the run of each state, by digest
+
+
+def sync_states(
+    view: View, pipelines: Iterable[Pipeline], parent: Callable[[], str | None]
+) -> Report:
+    """Build the runs that are missing; `parent` gives the run of the execution that built them."""
+    report = Report()
+    for pipeline in pipelines:
+        here = pipeline.workspace is not None
+        for stage, state in pipeline.states().items():
+            if state.digest in report.runs:
+                continue
+            try:
+                run_id, built = complete(view, state, pipeline, parent=parent)
+            except MissingFileError:
+                if here:  # an experiment whose files are elsewhere is nobody's mistake
+                    report.missing.append(stage)
+                continue
+            report.runs[state.digest] = run_id
+            if built:
+                report.built.append(stage)
+            if here:
+                mark_current(view, run_id, state, pipeline)
+    return report

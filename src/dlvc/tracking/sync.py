@@ -1,0 +1,111 @@
+"""`dlvc sync`: MLflow shows what dvc.lock and the journals say, whatever happened before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from filelock import Timeout
+
+from dlvc.artifacts import write_json
+from dlvc.errors import UserError
+from dlvc.tracking.address import sqlite_file, tracking_uri, unreachable, without_password
+from dlvc.tracking.execution import Execution, read_executions, recorder_lock, this_process
+from dlvc.tracking.lock import Pipeline, experiments
+from dlvc.tracking.states import Report
+
+SYNCED = Path(".dlvc/synced.json")
+RECORDER_PATIENCE = 120  # seconds for the recorder of an execution that has ended
+
+
+def sync(root: Path) -> str:
+    """Deliver what is left over, build the runs that are missing; a line on what was done.
+
+    Raises `UserError` when MLflow cannot be reached, or files of the workspace's state are nowhere.
+    """
+    uri = tracking_uri(root)
+    reason = unreachable(uri)
+    if reason:
+        raise UserError(f"MLflow is not available ({reason}); nothing is lost, try again later")
+    _wait_for_recorders(root)
+    before = _stamp(root, uri)
+    if before is not None and _last_stamp(root) == before:
+        return "MLflow shows the state of dvc.lock."
+    report = _sync(root)
+    write_json(root / SYNCED, _stamp(root, uri) or {})
+    if report.missing:
+        raise UserError(
+            f"no run was built for {', '.join(report.missing)}: the files are not on this machine; "
+            "`dvc pull` or `make run` brings them"
+        )
+    built = ", ".join(report.built)
+    done = f"built the runs of {built}" if built else "no run was missing"
+    return f"MLflow ({without_password(uri)}) shows the state of dvc.lock: {done}."
+
+
+def _sync(root: Path) -> Report:
+    from dlvc.tracking.delivery import Delivery
+    from dlvc.tracking.states import sync_states
+    from dlvc.tracking.view import View
+
+    view = View(root)
+    for execution in _ended(root):
+        folder = execution.folder(root)
+        with recorder_lock(folder):
+            delivery = Delivery(view, execution, folder)
+            delivery.step()
+            delivery.finish()
+    view.end_abandoned()
+
+    itself = this_process("dlvc sync", root)
+    parents: list[str | None] = []
+
+    def parent() -> str | None:  # only when there is something to build
+        if not parents:
+            parents.append(view.open_parent(itself))
+        return parents[0]
+
+    report = sync_states(view, [Pipeline(root, root, None), *experiments(root)], parent)
+    for run_id in filter(None, parents):
+        view.sum_up(run_id, {"restored": report.built})
+        view.client.set_terminated(run_id, "FINISHED")
+    return report
+
+
+def _ended(root: Path) -> list[Execution]:
+    return [execution for execution in read_executions(root) if not execution.is_running()]
+
+
+def _wait_for_recorders(root: Path) -> None:
+    """A recorder whose execution has ended is about to finish by itself."""
+    for execution in _ended(root):
+        try:
+            with recorder_lock(execution.folder(root)).acquire(timeout=RECORDER_PATIENCE):
+                pass
+        except (Timeout, FileNotFoundError):
+            continue
+
+
+def _stamp(root: Path, uri: str) -> dict[str, object] | None:
+    """What a sync depends on, where it can be told without MLflow: a file's time of change."""
+    store = sqlite_file(uri)
+    if store is None or not store.exists() or read_executions(root):
+        return None
+    files = [store, Path(f"{store}-wal"), root / "dvc.lock", root / "lectures.yaml"]
+    changed = {file.name: file.stat().st_mtime_ns for file in files if file.exists()}
+    refs = sorted(f"{found.name} {found.revision}" for found in experiments(root))
+    head = _head(root)
+    return {"uri": uri, "changed": changed, "experiments": refs, "head": head}
+
+
+def _head(root: Path) -> str:
+    from dlvc.tracking.surroundings import git
+
+    return git(root, "rev-parse", "HEAD").strip()
+
+
+def _last_stamp(root: Path) -> object:
+    try:
+        return json.loads((root / SYNCED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,230 @@
+"""Runs in MLflow: found or made, fed while their stage runs, ended as it ended."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlvc.tracking.execution import Execution
+from dlvc.tracking.journal import now
+from dlvc.tracking.lectures import page_of, read_pages
+from dlvc.tracking.store import artifact_location, connect, store_lock
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+EXECUTIONS = "Executions"
+EXECUTIONS_ABOUT = (
+    "One run for each execution of the pipeline (`dvc repro`, `make run`, `dvc exp run`, "
+    "`mlflow run`): what ran, what came from DVC's cache, what failed. The runs of its stages "
+    "stand in the experiments of their lectures."
+)
+# MLflow takes no more in one call.
+MOST_METRICS, MOST_PARAMS_OR_TAGS = 1000, 100
+JOURNAL, EXECUTION = "dlvc.journal", "dlvc.execution"
+STATE, REPEATS, BUILDING = "dlvc.state", "dlvc.repeats", "dlvc.building"
+# Against epochs all stages look alike; against updates, the three rules of lecture 24 do not.
+BY_UPDATE = {"train_loss": "by_update/train_loss", "test_accuracy": "by_update/test_accuracy"}
+
+
+class View:
+    """The course in one MLflow store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.client = connect(root)
+        self.pages = read_pages(root)
+
+    def experiment(self, name: str, about: str) -> str:
+        """The id of the experiment of that name, made if it is missing."""
+        with store_lock(self.root):
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                tags = {"mlflow.note.content": about, **TRAINING_PAGE}
+                location = artifact_location(self.root)
+                return str(self.client.create_experiment(name, location, tags))
+        if found.lifecycle_stage == "deleted":
+            self.client.restore_experiment(found.experiment_id)
+        if found.tags.get("mlflow.note.content") != about:
+            self.client.set_experiment_tag(found.experiment_id, "mlflow.note.content", about)
+        return str(found.experiment_id)
+
+    def experiment_of(self, stage: str) -> str:
+        """The id of the experiment of a stage's lecture."""
+        page = page_of(self.pages, stage)
+        return self.experiment(page.experiment, page.experiment_about)
+
+    def find(self, experiments: Sequence[str], tag: str, value: str, and_: str = "") -> list[Run]:
+        """The runs with that tag, oldest first."""
+        return list(
+            self.client.search_runs(
+                list(experiments),
+                f"tags.`{tag}` = '{value}'{and_}",
+                order_by=["attributes.start_time", "attributes.run_id"],
+            )
+        )
+
+    def find_or_create(
+        self, experiment: str, name: str, tag: str, value: str, start: int, **tags: str
+    ) -> str:
+        """The id of the one run with that tag."""
+        with store_lock(self.root):
+            found = self.find([experiment], tag, value)
+            if found:
+                return str(found[0].info.run_id)
+            every = {tag: value, "mlflow.user": _user(), **tags}
+            run = self.client.create_run(experiment, start, every, name)
+        return str(run.info.run_id)
+
+    def open_parent(self, execution: Execution) -> str | None:
+        """The run of an execution; a stage that was started by hand has none."""
+        if execution.parent_run:
+            return execution.parent_run
+        if execution.by_hand:
+            return None
+        experiment = self.experiment(EXECUTIONS, EXECUTIONS_ABOUT)
+        start = int(execution.created * 1000)
+        return self.find_or_create(
+            experiment, execution.command[:200], EXECUTION, execution.id, start
+        )
+
+    def open_stage(self, journal: str, begin: Mapping[str, Any], parent: str | None) -> str:
+        """The run of a stage that has begun, RUNNING."""
+        stage = begin["stage"]
+        page = page_of(self.pages, stage)
+        run_id = self.find_or_create(
+            self.experiment_of(stage), page.run_name, JOURNAL, journal, begin["time"]
+        )
+        around = begin["surroundings"]
+        tags = stage_tags(stage, page.about, begin["command"], parent)
+        tags |= around["tags"] | git_tags(around["commit"], around["diff"])
+        self.log(run_id, tags=tags, params=begin["params"])
+        if around["diff"]:
+            self.client.log_text(run_id, around["diff"], "not_committed.diff")
+        return run_id
+
+    def log_epochs(self, run_id: str, events: Iterable[Mapping[str, Any]]) -> None:
+        """What the epochs brought, in as few calls as possible."""
+        points = []
+        for event in events:
+            row = {"updates": event["updates"], **event["metrics"]}
+            points += curve_points(row, event["epoch"], event["time"])
+        self.log(run_id, metrics=points)
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        metrics: Sequence[Any] = (),
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send any number of metrics, parameters and tags; to send them again changes nothing."""
+        from mlflow.entities import Param, RunTag
+
+        for start in range(0, len(metrics), MOST_METRICS):
+            self.client.log_batch(run_id, metrics=metrics[start : start + MOST_METRICS])
+        every = [
+            *(Param(key, param_text(value)) for key, value in (params or {}).items()),
+            *(RunTag(key, str(value)[:5000]) for key, value in (tags or {}).items()),
+        ]
+        for start in range(0, len(every), MOST_PARAMS_OR_TAGS):
+            some = every[start : start + MOST_PARAMS_OR_TAGS]
+            self.client.log_batch(
+                run_id,
+                params=[entry for entry in some if isinstance(entry, Param)],
+                tags=[entry for entry in some if isinstance(entry, RunTag)],
+            )
+
+    def sum_up(self, run_id: str, told: Mapping[str, Sequence[str]]) -> None:
+        """Say on an execution's run what became of which stages."""
+        names = {kind: ", ".join(stages) for kind, stages in told.items()}
+        lines = [f"**{kind}**: {stages or 'nothing'}" for kind, stages in names.items()]
+        self.log(run_id, tags={**names, "mlflow.note.content": "\n\n".join(lines)})
+
+    def end_abandoned(self) -> None:
+        """End the runs of a sync that was killed while it built them."""
+        experiments = [found.experiment_id for found in self.client.search_experiments()]
+        an_hour_ago = now() - 3_600_000
+        for run in self.client.search_runs(
+            experiments,
+            f"attributes.status = 'RUNNING' and attributes.start_time < {an_hour_ago} "
+            f"and tags.`{BUILDING}` LIKE '%'",
+        ):
+            self.client.set_terminated(run.info.run_id, "KILLED")
+
+    def close(self, run_id: str, end: Mapping[str, Any]) -> None:
+        """End a run as its stage ended, with its error."""
+        if end.get("error"):
+            self.log(run_id, tags={"error": end["error"]})
+        if end.get("traceback"):
+            self.client.log_text(run_id, end["traceback"], "error.txt")
+        self.client.set_terminated(run_id, end["status"], end["time"])
+
+
+def param_text(value: Any) -> str:
+    """A value as MLflow keeps it: the same for 10, as dvc.lock has it, and for 10.0, as we compute.
+
+    >>> param_text(10.0), param_text(10), param_text(1e-4)
+    ('10', '10', '0.0001')
+    """
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+# The page opens as it is made for training models, not for language models.
+TRAINING_PAGE = {"mlflow.experimentKind": "custom_model_development"}
+
+
+def stage_tags(stage: str, about: str, command: str, parent: str | None) -> dict[str, str]:
+    """What every run of a stage says of itself."""
+    tags = {
+        "stage": stage,
+        "mlflow.note.content": about,
+        "mlflow.source.name": command,
+        "mlflow.source.type": "LOCAL",
+    }
+    return tags | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def git_tags(commit: str | None, diff: str) -> dict[str, str]:
+    """The commit, and whether there was more than it."""
+    if commit is None:
+        return {}
+    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(diff)).lower()}
+
+
+def curve_points(row: Mapping[str, float], epoch: int, time: int) -> list[Any]:
+    """The points of one epoch: over epochs, and two of them over updates as well."""
+    from mlflow.entities import Metric
+
+    points = [Metric(key, float(value), time, epoch) for key, value in row.items()]
+    for key, name in BY_UPDATE.items():
+        points.append(Metric(name, float(row[key]), time, int(row["updates"])))
+    return points
+
+
+def figure_points(figures: Mapping[str, Mapping[int, float]]) -> list[Any]:
+    """What the lecture prints, as metrics of their own names."""
+    from mlflow.entities import Metric
+
+    return [
+        Metric(f"lecture/{metric}", float(value), now(), int(epoch))
+        for metric, values in figures.items()
+        for epoch, value in values.items()
+    ]
+
+
+def read_curve(file: Path) -> list[dict[str, float]]:
+    """The rows of a curves.csv."""
+    with file.open(encoding="utf-8", newline="") as text:
+        return [{key: float(x) for key, x in row.items()} for row in csv.DictReader(text)]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"
