@@ -9,13 +9,16 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint ui lock clean
+.PHONY: help run sync test lint ui lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
 
 run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
 	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
+
+sync: $(READY)  ## bring MLflow to the state of dvc.lock: what was lost, restored or pulled
+	@dlvc sync
 
 ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
 	@echo "MLflow: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"

@@ -16,6 +16,9 @@ ORDER = [
 ]  # fmt: skip
 STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+# Tracking is told things and gives nothing back: no out can depend on it, so no training runs again
+# because the view has changed. (tests/pipeline/test_outage.py holds that no result does.)
+WATCHES = "src/dlvc/tracking/"
 MODULES = sorted((SOURCE / "dlvc").rglob("*.py"))
 
 
@@ -37,13 +40,23 @@ def test_imports_point_one_way(file):
         assert ORDER.index(here) < ORDER.index(there), f"{name_of(file)} imports {imported}"
 
 
-@pytest.mark.parametrize("file", MODULES, ids=name_of)
-def test_only_the_tracking_room_imports_mlflow(file):
-    mentions = any(
+def imports_mlflow(file: Path) -> bool:
+    return any(
         line.lstrip().startswith(("import mlflow", "from mlflow"))
         for line in file.read_text(encoding="utf-8").splitlines()
     )
-    assert not mentions or room(name_of(file)) == "tracking"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_only_the_tracking_room_imports_mlflow(file):
+    assert not imports_mlflow(file) or room(name_of(file)) == "tracking"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_imports_mlflow(stage):
+    """It costs seconds; the recorder, a process beside the stages, imports it for all of them."""
+    closure = import_closure(f"dlvc.stages.{stage}")
+    assert not any(imports_mlflow(ROOT / name) for name in closure)
 
 
 @pytest.mark.parametrize("file", MODULES, ids=name_of)
@@ -66,7 +79,10 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage):
         for file in ([ROOT / dep] if dep.endswith(".py") else (ROOT / dep).glob("*.py"))
         if file.exists()
     }
-    imported = import_closure(f"dlvc.stages.{stage}")
+    imported = {
+        name for name in import_closure(f"dlvc.stages.{stage}") if not name.startswith(WATCHES)
+    }
+    assert not any(dep.startswith(WATCHES) for dep in declared)
     assert imported - files == set(), "add to the stage's deps in dvc.yaml"
     strangers = {name for name in files - imported if not only_describes(ROOT / name)}
     assert strangers - alternatives(stage) == set(), "remove from the stage's deps in dvc.yaml"

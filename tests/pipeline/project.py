@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+from mlflow.entities import Run
 from ruamel.yaml import YAML
 
+from dlvc.tracking.lock import Pipeline, StageState
 from tests.imports import ROOT
 
 # Large enough to learn something, small enough for a test.
@@ -98,6 +102,49 @@ class Project:
             **more,
         }
 
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a program in the project's folder, as the leader of a group of processes."""
+        return subprocess.Popen(
+            words, cwd=self.root, env=self.environment(**environment), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def sync(self, **environment: str) -> str:
+        """Wait until everything that has been said is in MLflow; what `dlvc sync` printed."""
+        return self.call("dlvc", "sync", **environment).stdout
+
+    def clone(self, root: Path) -> Project:
+        """This project with all that has run in it, elsewhere, without its MLflow store."""
+        ignored = shutil.ignore_patterns("mlflow.db*", "mlruns", ".dlvc", "__pycache__")
+        shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
+        return Project(root)
+
+    @property
+    def client(self) -> MlflowClient:
+        """Its MLflow store."""
+        return MlflowClient(f"sqlite:///{self.root / 'mlflow.db'}")
+
+    def runs(self, stage: str, client: MlflowClient | None = None) -> list[Run]:
+        """The runs of a stage, oldest first."""
+        client = client or self.client
+        everywhere = [found.experiment_id for found in client.search_experiments()]
+        return list(
+            client.search_runs(
+                everywhere, f"tags.stage = '{stage}'", order_by=["attributes.start_time"]
+            )
+        )
+
+    def states(self) -> dict[str, StageState]:
+        """What dvc.lock says."""
+        return Pipeline(self.root, self.root, None).states()
+
     def read(self, name: str) -> str:
         """The text of a file."""
         return (self.root / name).read_text(encoding="utf-8")
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
+        """Wait until something has come true."""
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, "it did not come true"
+            time.sleep(0.2)

@@ -1,51 +1,143 @@
-"""`mlflow run`, as a user of MLflow calls it."""
+"""`mlflow run`, as a user of MLflow calls it: from this folder and from a git address."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.pipeline.mlflow_server import free_port
+from tests.pipeline.project import SMALL, Project
 
 
-def mlflow_run(project, *words, ok=True):
-    return project.call("mlflow", "run", ".", "--env-manager", "local", *words, ok=ok)
+def mlflow_run(project, *words, ok=True, manager="local", address=".", **environment):
+    return project.call(
+        "mlflow", "run", address, "--env-manager", manager, *words, ok=ok, **environment
+    )
 
 
-def test_one_stage_with_a_parameter(course):
-    from mlflow import MlflowClient
-
-    before = course.read("params.yaml")
-    mlflow_run(course, "-e", "perceptron", "-P", "perceptron.epochs=4")
-    metrics = json.loads(course.read("results/perceptron/metrics.json"))
-    try:
-        assert metrics["updates"] == 4
-        client = MlflowClient(f"sqlite:///{course.root / 'mlflow.db'}")
-        lecture = client.get_experiment_by_name("Lecture 05 perceptron")
-        newest = client.search_runs([lecture.experiment_id], order_by=["start_time DESC"])[0]
-        assert newest.data.params["epochs"] == "4"
-        parent = client.get_run(newest.data.tags["mlflow.parentRunId"])
-        assert parent.data.tags["mlflow.project.entryPoint"] == "perceptron"
-        assert parent.info.status == "FINISHED"
-    finally:
-        (course.root / "params.yaml").write_text(before, encoding="utf-8")
-        course.dvc("repro")
+def newest(client, entry_point):
+    """The run of `mlflow run` itself."""
+    found = client.search_runs(
+        ["0"],
+        f"tags.`mlflow.project.entryPoint` = '{entry_point}'",
+        order_by=["attributes.start_time DESC"],
+    )
+    return found[0]
 
 
-def test_a_stage_with_variants_runs_them_all(course):
-    course.set({"update_rules.per_epoch.epochs": 2, "update_rules.per_batch.epochs": 2})
-    try:
-        mlflow_run(course, "-e", "update_rules")
-        for rule, updates in (("per_epoch", 2), ("per_batch", 40), ("per_sample", 2000)):
-            metrics = json.loads(course.read(f"results/update_rules/{rule}/metrics.json"))
-            assert metrics["updates"] == updates
-    finally:
-        course.set({"update_rules.per_epoch.epochs": 3, "update_rules.per_batch.epochs": 5})
-        course.dvc("repro")
+def test_one_stage_with_a_parameter(done):
+    mlflow_run(done, "-e", "perceptron", "-P", "perceptron.epochs=4")
+    # In params.yaml, in what DVC keeps, and in MLflow alike.
+    assert "\n  epochs: 4 " in done.read("params.yaml")
+    assert json.loads(done.read("results/perceptron/metrics.json"))["updates"] == 4
+    assert done.states()["perceptron"].params["perceptron.epochs"] == 4
+    shown = json.loads(done.dvc("exp", "show", "--json", "--num", "1").stdout)
+    assert "perceptron.epochs" not in shown  # it parses
+    (run,) = [run for run in done.runs("perceptron") if run.data.params["perceptron.epochs"] == "4"]
+    assert run.info.status == "FINISHED"
+
+    project_run = newest(done.client, "perceptron")
+    assert run.data.tags["mlflow.parentRunId"] == project_run.info.run_id
+    assert run.info.run_id != project_run.info.run_id
+    assert project_run.info.status == "FINISHED"
+    assert project_run.data.params["perceptron.epochs"] == "4"
+    assert project_run.data.tags["ran"] == "perceptron"
+    assert run.data.tags["dvc.experiment"]
 
 
-def test_the_whole_course_has_nothing_left_to_do(course):
-    assert "Data and pipelines are up to date." in mlflow_run(course).stdout
+def test_a_profile_is_a_parameter_too(done):
+    mlflow_run(done, "-e", "photos", "-P", "profile=default")
+    assert done.states()["photos"].params["data.photos.bundled.train"] == 5000
+    assert newest(done.client, "photos").data.params["profile"] == "default"
 
 
-def test_an_unknown_parameter_is_one_line_and_a_failed_run(course):
-    done = mlflow_run(course, "-e", "lenet", "-P", "lenet.epoch=4", ok=False)
-    assert done.returncode != 0
-    assert "lenet.epoch is not known; did you mean epochs?" in done.stderr + done.stdout
+def test_the_whole_course_has_nothing_left_to_do(done):
+    said = mlflow_run(done).stdout
+    assert "Data and pipelines are up to date." in said
+    assert newest(done.client, "main").info.status == "FINISHED"
+    assert len(done.runs("lenet")) == 1  # built by the sync at its end
+
+
+@pytest.mark.parametrize(
+    ("parameter", "says"),
+    [
+        ("lenet.epoch=4", "lenet.epoch is not known; did you mean epochs?"),
+        ("lenet.epochs=many", "lenet.epochs is 'many'; allowed: integer"),
+        ("profile=corse", "profile 'corse' is not known; allowed: course, default, laptop"),
+    ],
+)
+def test_a_mistake_is_one_line_and_a_failed_run(done, parameter, says):
+    before = done.read("params.yaml")
+    failed = mlflow_run(done, "-e", "lenet", "-P", parameter, ok=False)
+    assert failed.returncode != 0
+    ours = [line for line in failed.stderr.splitlines() if line.startswith("error: ")]
+    assert len(ours) == 1
+    assert says in ours[0]
+    assert "Traceback" not in failed.stderr
+    assert newest(done.client, "lenet").info.status == "FAILED"
+    assert done.read("params.yaml") == before
+    assert "up to date" in done.dvc("status").stdout
+
+
+def test_a_stage_that_fails_fails_the_project_run(done):
+    failed = mlflow_run(done, "-e", "perceptron", "-P", "perceptron.learning_rate=1e38", ok=False)
+    assert failed.returncode != 0
+    (run,) = [run for run in done.runs("perceptron") if run.info.status == "FAILED"]
+    assert "the loss is" in run.data.tags["error"]
+    project_run = newest(done.client, "perceptron")
+    assert project_run.info.status == "FAILED"
+    assert run.data.tags["mlflow.parentRunId"] == project_run.info.run_id
+
+
+@pytest.fixture
+def git_address(tmp_path):
+    """The project as it is served by git itself on loopback."""
+    project = Project.copy(tmp_path / "served" / "dlvc", SMALL)
+    port = free_port()
+    daemon = subprocess.Popen(
+        ["git", "daemon", "--reuseaddr", "--export-all", "--listen=127.0.0.1", f"--port={port}",
+         f"--base-path={tmp_path / 'served'}"],
+        start_new_session=True,
+    )  # fmt: skip
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield project, f"git://127.0.0.1:{port}/dlvc"
+    daemon.terminate()
+    daemon.wait(timeout=10)
+
+
+def test_from_a_git_address(git_address, tmp_path):
+    """Nothing is there but the address: MLflow clones it; the runs land in the caller's store."""
+    _, address = git_address
+    here = Project(tmp_path / "elsewhere")
+    here.root.mkdir()
+    store = f"sqlite:///{here.root / 'mlflow.db'}"
+    mlflow_run(here, "-e", "perceptron", "-P", "perceptron.epochs=2", "--version", "main",
+               address=address, MLFLOW_TRACKING_URI=store)  # fmt: skip
+    client = MlflowClient(store)
+    (run,) = here.runs("perceptron", client)
+    assert run.data.metrics["updates"] == 2
+    assert run.data.tags["mlflow.parentRunId"] == newest(client, "perceptron").info.run_id
+    assert run.info.artifact_uri.startswith(here.root.as_uri())  # not in the clone, which goes
+    assert "loss.png" in {file.path for file in client.list_artifacts(run.info.run_id)}
+
+
+@pytest.mark.skipif(not shutil.which("uv"), reason="uv is not installed")
+def test_with_an_environment_of_its_own(done, tmp_path):
+    """uv makes it from requirements.lock; that is 6 GB, hard links where the file system can."""
+    mlflow_run(done, "-e", "photos", "-P", "data.photos.bundled.train=100", manager="uv",
+               MLFLOW_ENV_ROOT=str(tmp_path / "environments"),
+               HOME=os.environ["HOME"])  # fmt: skip
+    assert done.states()["photos"].params["data.photos.bundled.train"] == 100
+    assert newest(done.client, "photos").data.tags["mlflow.project.env"] == "uv"
+    shutil.rmtree(tmp_path / "environments")

@@ -45,7 +45,7 @@ class Classifier(PythonModel):  # type: ignore[misc]
     def predict(
         self,
         context: PythonModelContext,
-        model_input: NDArray[np.generic],
+        model_input: np.ndarray,  # MLflow complains of any narrower type
         params: dict[str, Any] | None = None,
     ) -> NDArray[np.float32]:
         """Class probabilities float32 `(N, 10)` of uint8 images or float32 features `(N, ...)`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,15 @@ from dlvc.artifacts import write_bytes
 from dlvc.tracking.completion import complete, fill
 from dlvc.tracking.execution import LOCK_BEFORE, Execution
 from dlvc.tracking.journal import SUFFIX, JournalReader, now
-from dlvc.tracking.lock import Pipeline, StageState, bears, experiments, md5_of, read_states
+from dlvc.tracking.lock import (
+    MissingFileError,
+    Pipeline,
+    StageState,
+    bears,
+    experiments,
+    md5_of,
+    read_states,
+)
 from dlvc.tracking.run import stage_folder
 from dlvc.tracking.states import sync_states
 from dlvc.tracking.view import View
@@ -59,14 +68,17 @@ class Delivery:
         for stage in self._stages.values():
             if stage.outcome is None and stage.run_id:
                 self._end_incomplete(stage, pipeline)
-        sync_states(self.view, [pipeline], lambda: self.parent)
+        report = sync_states(self.view, [pipeline], lambda: self.parent)
         if self.parent:
-            self._sum_up(self.parent, pipeline)
+            self._sum_up(self.parent, pipeline, report.runs)
         shutil.rmtree(self.folder)
 
     def _deliver(self, stage: _Stage) -> None:
         journal = stage.journal
         events = journal.new_events()
+        gone = journal.writer_is_gone()
+        if gone:  # its last words may have come after the first look
+            events += journal.new_events()
         if not journal.begin:
             return
         if stage.run_id is None:
@@ -78,7 +90,7 @@ class Delivery:
             delivered = journal.path.with_suffix(".delivered")
             write_bytes(delivered, str(journal.events).encode())
         end = journal.end
-        if journal.abandoned():
+        if gone and not end:
             end = {"status": "KILLED", "error": "the process is gone without a word", "time": now()}
         self._monitor(stage, ended=bool(end))
         if end and end["status"] != "FINISHED":
@@ -90,12 +102,12 @@ class Delivery:
         if ended and stage.monitor is not None:
             stage.monitor.finish()
             stage.monitor = None
-        elif not ended and stage.monitor is None:
-            if now() - stage.journal.begin["time"] > LONG:
-                from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+        long = now() - stage.journal.begin["time"] > LONG
+        if long and not ended and stage.monitor is None:
+            from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-                stage.monitor = SystemMetricsMonitor(stage.run_id, resume_logging=True)
-                stage.monitor.start()
+            stage.monitor = SystemMetricsMonitor(stage.run_id, resume_logging=True)
+            stage.monitor.start()
 
     def _complete(self, pipeline: Pipeline, *, ended: bool) -> None:
         """Complete the runs of stages that ended well, from dvc.lock and their outs.
@@ -113,8 +125,9 @@ class Delivery:
             state = states.get(stage.journal.begin["stage"])
             if state and stage.run_id and _is_its_own(state, stage, pipeline):
                 at = stage.journal.end["time"]
-                complete(self.view, state, pipeline, run_id=stage.run_id, ended=at)
-                stage.outcome = "FINISHED"
+                with suppress(MissingFileError):  # somebody has deleted it already
+                    complete(self.view, state, pipeline, run_id=stage.run_id, ended=at)
+                    stage.outcome = "FINISHED"
 
     def _pipeline(self) -> Pipeline:
         """Where this execution's dvc.lock is: in its folder, or in the commit of its experiment."""
@@ -140,25 +153,24 @@ class Delivery:
         self.view.close(run_id, end)
         stage.outcome = end["status"]
 
-    def _sum_up(self, parent: str, pipeline: Pipeline) -> None:
+    def _sum_up(self, parent: str, pipeline: Pipeline, runs: dict[str, str]) -> None:
         """Say on the execution's run what ran, what was restored, what failed."""
         before = read_states((self.folder / LOCK_BEFORE).read_text(encoding="utf-8"))
-        outcomes = {stage.journal.begin["stage"]: stage.outcome for stage in self._stages.values()}
-        told: dict[str, list[str]] = {
-            "ran": [name for name, outcome in outcomes.items() if outcome == "FINISHED"],
-            "restored": [],
-            "failed": [name for name, outcome in outcomes.items() if outcome != "FINISHED"],
-            "unchanged": [],
-        }
+        watched = {stage.journal.begin["stage"]: stage for stage in self._stages.values()}
+        told: dict[str, list[str]] = {"ran": [], "restored": [], "failed": [], "unchanged": []}
+        for name, stage in watched.items():
+            told["ran" if stage.outcome == "FINISHED" else "failed"].append(name)
         for name, state in pipeline.states().items():
-            if name not in outcomes:
+            if name not in watched:
                 same = name in before and before[name].digest == state.digest
                 told["unchanged" if same else "restored"].append(name)
-        self.view.sum_up(parent, told)
+        theirs = {name: stage.run_id for name, stage in watched.items() if stage.run_id}
+        self.view.sum_up(parent, told, runs | theirs)
         if self.execution.experiment:
             self.view.log(parent, tags={"dvc.experiment": self.execution.experiment})
         if not self.execution.parent_run:  # MLflow ends its own
-            worst = next((s for s in ("FAILED", "KILLED") if s in outcomes.values()), "FINISHED")
+            outcomes = {stage.outcome for stage in watched.values()}
+            worst = next((s for s in ("FAILED", "KILLED") if s in outcomes), "FINISHED")
             self.view.client.set_terminated(parent, worst)
 
 

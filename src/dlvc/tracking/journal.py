@@ -74,11 +74,9 @@ class JournalReader:
         """An id that no other journal has."""
         return f"{self.path.parent.name}/{self.path.stem}"
 
-    def abandoned(self) -> bool:
-        """Whether the stage's process is gone without having said how it ended."""
-        return not self.end and (
-            not self.begin or not is_alive(self.begin["pid"], self.begin["created"])
-        )
+    def writer_is_gone(self) -> bool:
+        """Whether the stage's process is no more."""
+        return bool(self.begin) and not is_alive(self.begin["pid"], self.begin["created"])
 
 
 def is_alive(pid: int, created: float) -> bool:

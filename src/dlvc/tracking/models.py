@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 import warnings
+from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +98,7 @@ def _log(
         shutil.copytree(PACKAGE / "models", code / "models", ignore=shutil.ignore_patterns("__*__"))
         for package in (code, code / "models"):
             (package / "__init__.py").touch()
-        with mlflow.start_run(run_id=run_id):
+        with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()):  # progress bars
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(__file__).with_name("classifier.py")),

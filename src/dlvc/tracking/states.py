@@ -16,7 +16,7 @@ class Report:
 
     built: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # stages whose files are not on this machine
-    runs: dict[str, str] = field(default_factory=dict)  # the run of each state, by digest
+    runs: dict[str, str] = field(default_factory=dict)  # of the first pipeline's stages
 
 
 def sync_states(
@@ -24,18 +24,20 @@ def sync_states(
 ) -> Report:
     """Build the runs that are missing; `parent` gives the run of the execution that built them."""
     report = Report()
+    known: set[str] = set()
     for pipeline in pipelines:
         here = pipeline.workspace is not None
         for stage, state in pipeline.states().items():
-            if state.digest in report.runs:
+            if state.digest in known:
                 continue
+            known.add(state.digest)
             try:
                 run_id, built = complete(view, state, pipeline, parent=parent)
             except MissingFileError:
                 if here:  # an experiment whose files are elsewhere is nobody's mistake
                     report.missing.append(stage)
                 continue
-            report.runs[state.digest] = run_id
+            report.runs.setdefault(stage, run_id)
             if built:
                 report.built.append(stage)
             if here:

@@ -29,6 +29,7 @@ def surroundings(device: str, *, in_experiment: bool = False) -> dict[str, Any]:
     if "torch" in sys.modules:  # stages that do not compute with it do not wait for its import
         import torch
 
+        tags["torch"] = torch.__version__  # with the build's kind, as +cpu or +cu132
         tags["cpu capability"] = torch.backends.cpu.get_cpu_capability()
         tags["threads"] = str(torch.get_num_threads())
         if device.startswith("cuda"):

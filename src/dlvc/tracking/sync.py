@@ -67,7 +67,7 @@ def _sync(root: Path) -> Report:
 
     report = sync_states(view, [Pipeline(root, root, None), *experiments(root)], parent)
     for run_id in filter(None, parents):
-        view.sum_up(run_id, {"restored": report.built})
+        view.sum_up(run_id, {"restored": report.built}, report.runs)
         view.client.set_terminated(run_id, "FINISHED")
     return report
 

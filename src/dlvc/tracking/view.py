@@ -37,15 +37,21 @@ class View:
         self.root = root
         self.client = connect(root)
         self.pages = read_pages(root)
+        self._experiments: dict[str, str] = {}
 
     def experiment(self, name: str, about: str) -> str:
         """The id of the experiment of that name, made if it is missing."""
-        with store_lock(self.root):
-            found = self.client.get_experiment_by_name(name)
-            if found is None:
-                tags = {"mlflow.note.content": about, **TRAINING_PAGE}
-                location = artifact_location(self.root)
-                return str(self.client.create_experiment(name, location, tags))
+        if name not in self._experiments:
+            with store_lock(self.root):
+                self._experiments[name] = self._find_or_create_experiment(name, about)
+        return self._experiments[name]
+
+    def _find_or_create_experiment(self, name: str, about: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            tags = {"mlflow.note.content": about}
+            location = artifact_location(self.root)
+            return str(self.client.create_experiment(name, location, tags))
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
         if found.tags.get("mlflow.note.content") != about:
@@ -139,11 +145,24 @@ class View:
                 tags=[entry for entry in some if isinstance(entry, RunTag)],
             )
 
-    def sum_up(self, run_id: str, told: Mapping[str, Sequence[str]]) -> None:
-        """Say on an execution's run what became of which stages."""
+    def sum_up(
+        self, run_id: str, told: Mapping[str, Sequence[str]], runs: Mapping[str, str]
+    ) -> None:
+        """Say on an execution's run what became of which stages; `runs` has their runs, by stage.
+
+        MLflow's page leads from a run to its parent, but across experiments not back: so the
+        description does.
+        """
+        lines = ["| stage | | run |", "|---|---|---|"]
+        for kind, stages in told.items():
+            for stage in stages:
+                link = f"#/experiments/{self.experiment_of(stage)}/runs/{runs.get(stage)}"
+                name = page_of(self.pages, stage).run_name
+                lines.append(
+                    f"| {stage} | {kind} | {f'[{name}]({link})' if stage in runs else ''} |"
+                )
         names = {kind: ", ".join(stages) for kind, stages in told.items()}
-        lines = [f"**{kind}**: {stages or 'nothing'}" for kind, stages in names.items()]
-        self.log(run_id, tags={**names, "mlflow.note.content": "\n\n".join(lines)})
+        self.log(run_id, tags={**names, "mlflow.note.content": "\n".join(lines)})
 
     def end_abandoned(self) -> None:
         """End the runs of a sync that was killed while it built them."""
@@ -172,10 +191,6 @@ def param_text(value: Any) -> str:
     ('10', '10', '0.0001')
     """
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-# The page opens as it is made for training models, not for language models.
-TRAINING_PAGE = {"mlflow.experimentKind": "custom_model_development"}
 
 
 def stage_tags(stage: str, about: str, command: str, parent: str | None) -> dict[str, str]:

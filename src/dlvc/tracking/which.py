@@ -7,6 +7,7 @@ from pathlib import Path
 from dlvc.errors import UserError
 from dlvc.tracking.lock import Pipeline, StageState, md5_of
 from dlvc.tracking.store import connect
+from dlvc.tracking.view import STATE
 
 
 def which_run(root: Path, file: Path) -> str:
@@ -19,7 +20,7 @@ def which_run(root: Path, file: Path) -> str:
     experiments = [found.experiment_id for found in client.search_experiments()]
     md5 = state.outs[out]
     runs = client.search_runs(
-        experiments, f"tags.`dvc.outs` LIKE '%{md5}%' and tags.`dvc.state` = '{state.digest}'"
+        experiments, f"tags.`dvc.outs` LIKE '%{md5}%' and tags.`{STATE}` = '{state.digest}'"
     )
     if not runs:
         raise UserError(f"MLflow has no run of {file} yet; `dlvc sync` builds it")

@@ -1,0 +1,125 @@
+"""A stage that fails, is interrupted, terminated or killed: its run says so, and why."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+
+LONG = {"perceptron.epochs": 1_000_000}
+
+
+@pytest.fixture
+def training(done):
+    """A stage in the middle of its training, started by dvc, and its run."""
+    done.set(LONG)
+    process = done.start("dvc", "repro", "--single-item", "perceptron")
+    done.wait_for(lambda: _epochs(done) > 0)
+    yield process
+    for member in psutil.process_iter(["cmdline"]):
+        if "dlvc.stages.perceptron" in (member.info["cmdline"] or []) and _is_in(done, member):
+            member.kill()
+    process.wait(timeout=60)
+
+
+def _is_in(project, process):
+    try:
+        return process.cwd() == str(project.root)
+    except psutil.Error:
+        return False
+
+
+def _epochs(project):
+    if not (project.root / "mlflow.db").exists():
+        return 0
+    try:
+        return sum(len(run.data.metrics) for run in project.runs("perceptron"))
+    except Exception:  # the store is being made
+        return 0
+
+
+def stage_process(project):
+    (found,) = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if process.info["cmdline"]
+        and process.info["cmdline"][1:] == ["-m", "dlvc.stages.perceptron"]
+        and _is_in(project, process)
+    ]
+    return found
+
+
+def recorders(project):
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any("dlvc.tracking.recorder" in word for word in process.info["cmdline"] or [])
+        and any(str(project.root) in word for word in process.info["cmdline"])
+    ]
+
+
+def the_run(project):
+    (run,) = project.runs("perceptron")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "error"),
+    [
+        (signal.SIGINT, "KILLED", "interrupted (Ctrl-C)"),
+        (signal.SIGTERM, "KILLED", "terminated (exit code 143)"),
+        (signal.SIGKILL, "KILLED", "the process is gone without a word"),
+    ],
+)
+def test_a_signal_ends_the_run_at_once(done, training, number, status, error):
+    assert the_run(done).info.status == "RUNNING"
+    stage_process(done).send_signal(number)
+    done.wait_for(lambda: the_run(done).info.status != "RUNNING", seconds=30)
+    assert the_run(done).info.status == status
+    assert the_run(done).data.tags["error"] == error
+    training.wait(timeout=60)
+    assert training.returncode != 0
+    assert "Traceback" not in training.stdout.read()
+
+
+def test_when_everything_is_killed_the_next_sync_says_so(done, training):
+    """kill -9 of dvc, its stage and the recorder: as a machine that loses its power."""
+    run = the_run(done)
+    os.killpg(training.pid, signal.SIGKILL)
+    for recorder in recorders(done):
+        recorder.kill()
+    training.wait(timeout=60)
+    assert the_run(done).info.status == "RUNNING"
+    done.set({"perceptron.epochs": 20})
+    done.dvc("checkout")
+    done.sync()
+    after = done.client.get_run(run.info.run_id)
+    assert after.info.status == "KILLED"
+    parent = done.client.get_run(after.data.tags["mlflow.parentRunId"])
+    assert parent.info.status == "KILLED"
+    assert parent.data.tags["failed"] == "perceptron"
+
+
+def test_a_stage_that_fails_says_why_and_so_does_its_execution(done):
+    done.set({"perceptron.learning_rate": 1e38})
+    failed = done.dvc("repro", "--single-item", "perceptron", ok=False)
+    assert failed.returncode != 0
+    done.call("dlvc", "sync", ok=False)
+    run = the_run(done)
+    assert run.info.status == "FAILED"
+    assert "the loss is" in run.data.tags["error"]
+    parent = done.client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert parent.info.run_name == "dvc repro --single-item perceptron"
+    assert parent.info.status == "FAILED"
+    assert parent.data.tags["failed"] == "perceptron"
+
+
+def test_an_error_of_ours_leaves_its_traceback(done):
+    done.call("python", "-c", "from dlvc.tracking import stage_run\n"
+              "with stage_run('perceptron', {}): raise ValueError('broken')", ok=False)  # fmt: skip
+    done.sync()
+    (run,) = [run for run in done.runs("perceptron") if run.info.status == "FAILED"]
+    assert run.data.tags["error"] == "ValueError: broken"
+    assert "error.txt" in {file.path for file in done.client.list_artifacts(run.info.run_id)}

@@ -1,0 +1,157 @@
+"""MLflow that is not there, dies, hangs or is locked: it costs a line and no result."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.pipeline.mlflow_server import served
+
+STAGE = ("python", "-m", "dlvc.stages.perceptron")
+LINE = "MLflow is not available"
+
+
+@contextmanager
+def mute_server():
+    """Takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept = []
+
+        def accept():
+            while True:
+                try:
+                    kept.append(server.accept())
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def no_server():
+    yield "http://127.0.0.1:9"
+
+
+@contextmanager
+def locked_database(file):
+    store = sqlite3.connect(file, isolation_level=None)
+    store.execute("BEGIN EXCLUSIVE")
+    try:
+        yield f"sqlite:///{file}"
+    finally:
+        store.close()
+
+
+def timed(project, address):
+    began = time.monotonic()
+    stage = project.call(*STAGE, MLFLOW_TRACKING_URI=address)
+    return stage, time.monotonic() - began
+
+
+@pytest.mark.parametrize("kind", ["no server", "mute server", "locked database"])
+def test_an_outage_costs_a_line_and_at_most_five_seconds(done, kind):
+    done.sync()
+    outage = {
+        "no server": no_server,
+        "mute server": mute_server,
+        "locked database": lambda: locked_database(done.root / "mlflow.db"),
+    }[kind]
+    _, usual = timed(done, f"sqlite:///{done.root / 'mlflow.db'}")
+    done.sync()
+    before = len(done.runs("perceptron"))
+    with outage() as address:
+        stage, took = timed(done, address)
+        assert stage.stderr.count(LINE) == 1
+        assert took < usual + 5
+        assert "Data and pipelines are up to date." in done.dvc("status").stdout
+        failed = done.call("dlvc", "sync", ok=False, MLFLOW_TRACKING_URI=address)
+        assert failed.returncode == 2
+        assert failed.stderr.count("\n") == 1
+        assert "nothing is lost" in failed.stderr
+    done.sync()
+    *_, run = done.runs("perceptron")
+    assert len(done.runs("perceptron")) == before + 1
+    assert_every_point(done, done.client, run)
+
+
+def assert_every_point(project, client, run):
+    metrics = json.loads(project.read("results/perceptron/metrics.json"))
+    history = client.get_metric_history(run.info.run_id, "train_loss")
+    assert [point.step for point in history] == list(range(1, metrics["epoch"] + 1))
+    assert history[-1].value == metrics["train_loss"]
+    assert run.info.status == "FINISHED"
+
+
+def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path):
+    from mlflow import MlflowClient
+
+    done.set({"perceptron.epochs": 1500})
+    store = tmp_path / "server.db"
+    with served(store) as server:
+        stage = done.start("dvc", "repro", "--single-item", "perceptron",
+                           MLFLOW_TRACKING_URI=server.address)  # fmt: skip
+        client = MlflowClient(server.address)
+        done.wait_for(lambda: any(
+            client.get_metric_history(run.info.run_id, "train_loss")
+            for run in done.runs("perceptron", client)
+        ))  # fmt: skip
+        server.kill()
+        said, _ = stage.communicate(timeout=600)
+        assert stage.returncode == 0, said
+        assert said.count(LINE) == 1
+    with served(store, port=server.port):
+        done.sync(MLFLOW_TRACKING_URI=server.address)
+        (run,) = done.runs("perceptron", client)
+        assert_every_point(done, client, run)
+        assert run.data.tags["dlvc.state"] == done.states()["perceptron"].digest
+
+
+def test_strict_makes_an_outage_an_error(done):
+    stage = done.call(*STAGE, ok=False, MLFLOW_TRACKING_URI="http://127.0.0.1:9",
+                      DLVC_TRACKING="strict")  # fmt: skip
+    assert stage.returncode == 2
+    (line,) = stage.stderr.splitlines()
+    assert line.startswith(f"error: {LINE}")
+    good = done.call(*STAGE, DLVC_TRACKING="strict")
+    assert good.returncode == 0
+    (run,) = [r for r in done.runs("perceptron") if r.info.status != "FAILED"]
+    assert "train_loss" in run.data.metrics  # delivered before the stage returned
+    wrong = done.call(*STAGE, ok=False, DLVC_TRACKING="of")
+    assert wrong.stderr == "error: DLVC_TRACKING is 'of'; allowed: strict, or leave it out\n"
+
+
+def test_tracking_changes_no_result(done):
+    before = done.read("dvc.lock")
+    done.dvc("repro", "--single-item", "--force", "perceptron",
+             MLFLOW_TRACKING_URI="http://127.0.0.1:9")  # fmt: skip
+    assert done.read("dvc.lock") == before
+
+
+def test_tracking_costs_a_stage_little(done):
+    """The time inside the stage, as the stage itself sees it."""
+    script = (
+        "import time, dlvc.stages.perceptron as stage; from dlvc.tracking import run\n"
+        "spent = 0\n"
+        "def timed(call):\n"
+        "    def inner(*args, **kwargs):\n"
+        "        global spent\n"
+        "        began = time.perf_counter()\n"
+        "        try: return call(*args, **kwargs)\n"
+        "        finally: spent += time.perf_counter() - began\n"
+        "    return inner\n"
+        "for name in ('__init__', 'begin', 'log_epoch', 'end'):\n"
+        "    setattr(run.StageRun, name, timed(getattr(run.StageRun, name)))\n"
+        "stage.main()\n"
+        "import sys; print('mlflow' in sys.modules, spent)\n"
+    )
+    *_, last = done.call("python", "-c", script).stdout.splitlines()
+    imported, spent = last.split()
+    assert imported == "False"
+    assert float(spent) < 2

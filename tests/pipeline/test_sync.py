@@ -1,0 +1,207 @@
+"""`dlvc sync`: one finished run for every state, however the state came about."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+
+import pytest
+
+PERCEPTRON = "perceptron.epochs"
+
+
+def bearers(project):
+    """The runs that bear the states of dvc.lock, by stage."""
+    found = {}
+    for stage, state in project.states().items():
+        runs = project.runs(stage)
+        found[stage] = [
+            run.info.run_id
+            for run in runs
+            if run.data.tags.get("dlvc.state") == state.digest and run.info.status == "FINISHED"
+        ]
+    return found
+
+
+def assert_complete(project):
+    found = bearers(project)
+    assert len(found) == 13
+    assert {stage: len(runs) for stage, runs in found.items()} == dict.fromkeys(found, 1)
+    return found
+
+
+def test_a_deleted_store_is_built_again_and_a_second_sync_changes_nothing(done):
+    said = done.sync()
+    assert "built the runs of params, " in said
+    before = assert_complete(done)
+    (perceptron,) = done.runs("perceptron")
+    with (done.root / "results/perceptron/curves.csv").open() as file:
+        curve = [float(row["test_accuracy"]) for row in csv.DictReader(file)]
+    history = done.client.get_metric_history(perceptron.info.run_id, "test_accuracy")
+    assert [point.value for point in history] == curve
+    assert [point.step for point in history] == list(range(1, len(curve) + 1))
+
+    (done.root / ".dlvc/synced.json").unlink()  # so that it looks into the store
+    assert "no run was missing" in done.sync()
+    assert bearers(done) == before
+    assert {stage: len(done.runs(stage)) for stage in before} == dict.fromkeys(before, 1)
+    for model in done.client.search_registered_models():
+        assert len(done.client.search_model_versions(f"name = '{model.name}'")) == 1
+
+
+def test_a_run_that_somebody_deleted_comes_back(done):
+    done.sync()
+    (lenet,) = done.runs("lenet")
+    done.client.delete_run(lenet.info.run_id)
+    assert "built the runs of lenet" in done.sync()
+    assert assert_complete(done)["lenet"] != [lenet.info.run_id]
+
+
+def test_a_stage_from_dvcs_cache_gets_its_run_under_the_execution_that_brought_it(done):
+    """Back to an earlier value: DVC restores, no code of the stage runs."""
+    done.set({PERCEPTRON: 3})
+    done.dvc("repro", "perceptron")
+    done.sync()
+    shutil.rmtree(done.root / "mlruns")
+    (done.root / "mlflow.db").unlink()
+    done.set({PERCEPTRON: 20, "features.lbp.bins": 9})
+    done.dvc("repro", "features")  # runs, so that the execution is seen
+    done.set({"features.lbp.bins": 8})
+    done.dvc("repro", "perceptron")  # both from the cache
+    done.sync()
+    assert_complete(done)
+    (perceptron,) = done.runs("perceptron")
+    assert perceptron.data.tags["origin"] == "built from files"
+    parent = done.client.get_run(perceptron.data.tags["mlflow.parentRunId"])
+    assert "perceptron" in parent.data.tags["restored"]
+
+
+def test_the_same_state_again_is_a_repetition(done):
+    done.sync()
+    (first,) = done.runs("perceptron")
+    done.dvc("repro", "--single-item", "--force", "perceptron")
+    done.sync()
+    assert_complete(done)
+    (_, second) = done.runs("perceptron")
+    assert second.data.tags["dlvc.repeats"] == first.info.run_id
+    assert "dlvc.state" not in second.data.tags
+    assert second.data.metrics["test_accuracy"] == first.data.metrics["test_accuracy"]
+
+
+def test_another_branch_has_its_own_runs(done):
+    done.call("git", "add", "--all")
+    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.sync()
+    done.call("git", "switch", "--quiet", "--create", "short")
+    done.set({PERCEPTRON: 2})
+    done.dvc("repro", "perceptron")
+    done.call("git", "commit", "--quiet", "--all", "--message", "short")
+    done.sync()
+    short = bearers(done)["perceptron"]
+    done.call("git", "switch", "--quiet", "main")
+    done.dvc("checkout")
+    done.sync()
+    long = assert_complete(done)["perceptron"]
+    assert short != long
+    version = done.client.get_model_version_by_alias("perceptron", "current")
+    assert [version.run_id] == long
+
+
+@pytest.mark.parametrize("how", ["--temp", "--queue"])
+def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
+    done.call("git", "add", "--all")
+    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.dvc("exp", "run", how, "--name", "brief", "-S", f"{PERCEPTRON}=2", "perceptron")
+    if how == "--queue":
+        done.dvc("queue", "start", "-j", "2")
+        done.dvc("queue", "logs", "--follow", "brief")
+        done.wait_for(lambda: "Success" in done.dvc("queue", "status").stdout)
+    done.sync()
+    assert_complete(done)
+    (brief,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "2"]
+    assert brief.info.status == "FINISHED"
+    assert brief.data.metrics["updates"] == 2
+    assert brief.data.tags["dvc.experiment"] == "brief"
+    parent = done.client.get_run(brief.data.tags["mlflow.parentRunId"])
+    assert parent.info.run_name == "dvc exp run: brief"
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["ran"] == "perceptron"
+
+    # And once more from nothing: the files are in DVC's cache and in the experiment's commit.
+    (done.root / "mlflow.db").unlink()
+    done.sync()
+    (again,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "2"]
+    assert again.data.metrics == brief.data.metrics
+    assert again.data.tags["dlvc.state"] == brief.data.tags["dlvc.state"]
+
+
+def test_files_that_are_nowhere_are_named(done):
+    shutil.rmtree(done.root / ".dvc/cache")
+    (done.root / "results/lenet/weights.safetensors").unlink()
+    failed = done.call("dlvc", "sync", ok=False)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("error: no run was built for lenet: the files are not on")
+    assert not done.runs("lenet")
+    assert done.runs("perceptron")
+
+
+def test_from_a_file_to_its_run_and_back(done, tmp_path):
+    done.call("git", "add", "--all")
+    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.sync()
+    said = done.call("dlvc", "which", "results/lenet/conv1.png").stdout
+    (lenet,) = done.runs("lenet")
+    assert lenet.info.run_id in said
+
+    # From any file's md5 in dvc.lock one search finds its run.
+    everywhere = [found.experiment_id for found in done.client.search_experiments()]
+    for state in done.states().values():
+        for md5 in state.outs.values():
+            found = done.client.search_runs(everywhere, f"tags.`dvc.outs` LIKE '%{md5}%'")
+            assert [run.data.tags["stage"] for run in found] == [state.stage]
+
+    # From a run one dvc command brings its files, also when the workspace has others.
+    command = lenet.data.tags["dvc.restore"].split()
+    kept = {file.name: file.read_bytes() for file in (done.root / "results/lenet").iterdir()}
+    shutil.rmtree(done.root / "results")
+    done.call(*command, "--out", str(tmp_path / "again"))
+    brought = {file.name: file.read_bytes() for file in (tmp_path / "again").iterdir()}
+    assert {k: v for k, v in kept.items() if k != ".gitignore"} == brought
+
+    failed = done.call("dlvc", "which", "results/lenet/conv1.png", ok=False)
+    assert failed.returncode == 2
+    assert "dvc checkout" in failed.stderr
+    unknown = done.call("dlvc", "which", "README.md", ok=False)
+    assert "is no out of any stage" in unknown.stderr
+
+
+def test_a_run_says_in_which_state_of_the_project_it_was(done):
+    done.call("git", "add", "--all")
+    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.dvc("repro", "--single-item", "--force", "perceptron")
+    readme = done.root / "README.md"
+    readme.write_text(readme.read_text() + "an edit\n")
+    done.dvc("repro", "--single-item", "--force", "perceptron")
+    done.sync()
+    clean, dirty = done.runs("perceptron")
+    head = done.call("git", "rev-parse", "HEAD").stdout.strip()
+    for run, is_dirty in ((clean, "false"), (dirty, "true")):
+        assert run.data.tags["mlflow.source.git.commit"] == head
+        assert run.data.tags["mlflow.source.git.dirty"] == is_dirty
+        assert run.data.tags["threads"] == "1"
+        assert run.data.tags["device"] == "cpu"
+        assert {"torch", "python", "cpu capability"} <= set(run.data.tags)
+    artifacts = {file.path for file in done.client.list_artifacts(dirty.info.run_id)}
+    assert "not_committed.diff" in artifacts
+    diff = done.client.download_artifacts(dirty.info.run_id, "not_committed.diff")
+    with open(diff) as file:  # noqa: PTH123
+        assert "+an edit" in file.read()
+    assert "not_committed.diff" not in {
+        file.path for file in done.client.list_artifacts(clean.info.run_id)
+    }
+
+    state = done.states()["perceptron"]
+    for path, md5 in {**state.deps, **state.outs}.items():
+        kind = "dep" if path in state.deps else "out"
+        assert clean.data.tags[f"dvc.{kind}.{path}"] == md5
+    assert len(clean.data.tags["dvc.params.perceptron"]) == 32
