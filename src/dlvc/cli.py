@@ -1,4 +1,4 @@
-"""The few commands that are no stage: `dlvc run`, `dlvc profile`."""
+"""The few commands that are no stage: `dlvc run`, `profile`, `database`, `server`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlvc.command import run_command
+from dlvc.database import run_database
 from dlvc.errors import UserError
 from dlvc.params import read_params
 from dlvc.profiles import (
@@ -20,6 +21,7 @@ from dlvc.profiles import (
     read_profile,
     write_params,
 )
+from dlvc.server import serve
 from dlvc.tracking.execution import PARENT_RUN
 
 
@@ -43,6 +45,11 @@ def _main() -> None:
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
     profile = commands.add_parser("profile", help="print a profile as words for `dvc exp run`")
     profile.add_argument("name")
+    database = commands.add_parser("database", help="start or stop PostgreSQL for `dlvc server`")
+    database.add_argument("action", choices=("start", "stop"))
+    server = commands.add_parser("server", help="MLflow for a team, on PostgreSQL")
+    server.add_argument("--host", default="127.0.0.1")
+    server.add_argument("--port", default="5000")
     arguments, rest = parser.parse_known_args()
 
     if not Path("dvc.yaml").exists():
@@ -52,7 +59,11 @@ def _main() -> None:
         values |= parse_overrides(rest)
         raise SystemExit(run_pipeline(arguments.stage, values))
     if rest:
-        raise UserError(f"{' '.join(rest)} is not understood; see dlvc profile --help")
+        raise UserError(f"{' '.join(rest)} is not understood; see dlvc {arguments.command} --help")
+    if arguments.command == "server":
+        serve(Path.cwd(), arguments.host, arguments.port)
+    if arguments.command == "database":
+        raise SystemExit(run_database(Path.cwd(), arguments.action))
     print(*as_overrides(read_profile(arguments.name)))
 
 
