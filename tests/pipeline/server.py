@@ -16,11 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
-from dlvc.database import start_database, stop_database
+from dlvc.database import DEBIAN, start_database, stop_database
 from tests.imports import SOURCE
 from tests.pipeline.project import Project
 
+needs_postgresql = pytest.mark.skipif(
+    not shutil.which("pg_ctl") and not any(DEBIAN.glob("*/bin/pg_ctl")),
+    reason="PostgreSQL is not installed",
+)
 STARTS_WITHIN = 180  # seconds, on a slow and busy machine
 
 

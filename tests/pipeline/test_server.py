@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import signal
 import socket
 import stat
@@ -19,15 +18,13 @@ import sqlalchemy
 
 from dlvc import cli
 from dlvc import database as cluster
-from dlvc.database import DEBIAN, database_url
+from dlvc.database import database_url
+from dlvc.server import is_loopback
 from tests.imports import ROOT
-from tests.pipeline.server import Server, database, free_port, run_dlvc
+from tests.pipeline.server import Server, database, free_port, needs_postgresql, run_dlvc
 from tests.pipeline.writer import EXPERIMENT
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("pg_ctl") and not any(DEBIAN.glob("*/bin/pg_ctl")),
-    reason="PostgreSQL is not installed",
-)
+pytestmark = needs_postgresql
 
 ADMIN = "correct horse battery"
 TEAM = "p@ss/w%rd: 100%"  # every character that means something in an address or in an ini file
@@ -70,13 +67,18 @@ def writers(server):
 
     def start(name: str, steps: int, to: Server = server, **environment: str):
         # A client that waits for a dead server as long as MLflow does by default tests nothing.
-        patience = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+        settings = {
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_TRACKING_URI": to.uri,
+        }
         output = to.root / f"{name}.txt"
         with output.open("w", encoding="utf-8") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.pipeline.writer", name, str(steps)],
                 cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
-                env=to.environment | patience | {"MLFLOW_TRACKING_URI": to.uri} | environment,
+                env=to.environment | settings | environment,
             )  # fmt: skip
         started.append(process)
         return process, output
@@ -181,6 +183,18 @@ def test_jobs_pickles_and_telemetry_are_off(server):
 def test_another_host_name_is_refused(server):
     """A page in somebody's browser cannot reach the server by a name that points to loopback."""
     assert server.status("/api/2.0/mlflow/experiments/search", Host="example.org") == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True),
+        ("0.0.0.0", False), ("::", False), ("", False), ("10.0.0.1", False), ("127.1", False),
+        ("localhost.example.org", False),
+    ],
+)  # fmt: skip
+def test_only_loopback_goes_without_a_password(host, loopback):
+    assert is_loopback(host) is loopback
 
 
 @pytest.fixture(scope="module")
