@@ -31,8 +31,10 @@ ARTIFACTS = "MLFLOW_ARTIFACTS_DESTINATION"
 SHORTEST_PASSWORD = 12  # characters, MLflow's own limit
 KNOWN_PASSWORD = "password1234"  # noqa: S105  (older MLflow shipped it)
 CLOSED = {
-    # The pages start no code on this machine, and no file from a client is unpickled.
+    # No request starts a program here, no pickle from a client is loaded, nothing is sent away.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
+    "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # in a container or not at all
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
@@ -162,8 +164,9 @@ def _authentication(private: Path, url: URL) -> dict[str, str]:
     configuration = private / "auth.ini"
     # The file's format takes % for the start of a reference.
     address = url.render_as_string(hide_password=False).replace("%", "%%")
+    # EDIT: the course's experiments are everybody's, whoever's run came first and made them.
     _write_private(
-        configuration, f"[mlflow]\ndatabase_uri = {address}\ndefault_permission = READ\n"
+        configuration, f"[mlflow]\ndatabase_uri = {address}\ndefault_permission = EDIT\n"
     )
     return {
         "MLFLOW_AUTH_CONFIG_PATH": str(configuration),
