@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 5000
+# Not ?=: some shells have a HOST of their own in the environment.
+HOST = 127.0.0.1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Stages run this checkout's code, also where another checkout made the environment.
 export PYTHONPATH := src
@@ -9,10 +11,10 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run sync test lint ui lock clean
+.PHONY: help run sync test lint ui database database-stop server lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
 	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
@@ -21,9 +23,19 @@ sync: $(READY)  ## bring MLflow to the state of dvc.lock: what was lost, restore
 	@dlvc sync
 
 ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
-	@echo "MLflow: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
-	@MLFLOW_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
+	@echo "MLflow: http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning (Ctrl-C ends it)"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
+		MLFLOW_ENABLE_ASSISTANT_SANDBOX=true MLFLOW_DISABLE_TELEMETRY=true \
 		mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+
+database: $(READY)  ## start PostgreSQL in .dlvc/postgres, for `make server`
+	@dlvc database start
+
+database-stop: $(READY)  ## stop it
+	@dlvc database stop
+
+server: $(READY)  ## MLflow for a team, on that database or on DLVC_DATABASE (HOST=127.0.0.1 PORT=5000)
+	@dlvc server --host "$(HOST)" --port "$(PORT)"
 
 test: lint  ## lint, types, and all tests (15 to 25 minutes)
 	@python -m pytest

@@ -1,4 +1,4 @@
-"""The few commands that are no stage: `dlvc run`, `dlvc sync`, `dlvc which`, `dlvc profile`."""
+"""The few commands that are no stage: run, sync, which, profile, database, server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlvc.command import run_command
+from dlvc.database import run_database
 from dlvc.errors import UserError
 from dlvc.params import read_params
 from dlvc.profiles import (
@@ -19,6 +20,7 @@ from dlvc.profiles import (
     parse_overrides,
     read_profile,
 )
+from dlvc.server import serve
 from dlvc.tracking.execution import PARENT_RUN
 from dlvc.tracking.run import MODE
 from dlvc.tracking.sync import sync
@@ -48,6 +50,11 @@ def _main() -> None:
     which.add_argument("file", type=Path)
     profile = commands.add_parser("profile", help="print a profile as words for `dvc exp run`")
     profile.add_argument("name")
+    database = commands.add_parser("database", help="start or stop PostgreSQL for `dlvc server`")
+    database.add_argument("action", choices=("start", "stop"))
+    server = commands.add_parser("server", help="MLflow for a team, on PostgreSQL")
+    server.add_argument("--host", default="127.0.0.1")
+    server.add_argument("--port", default="5000")
     arguments, rest = parser.parse_known_args()
 
     if not Path("dvc.yaml").exists():
@@ -65,6 +72,10 @@ def _main() -> None:
             print(which_run(Path.cwd(), arguments.file))
         case "profile":
             print(*as_overrides(read_profile(arguments.name)))
+        case "database":
+            raise SystemExit(run_database(Path.cwd(), arguments.action))
+        case "server":
+            serve(Path.cwd(), arguments.host, arguments.port)
 
 
 def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:

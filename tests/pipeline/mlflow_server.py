@@ -30,7 +30,7 @@ class MLflowServer:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
         programs = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
         settings = {
-            "MLFLOW_JOB_EXECUTION": "false",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PATH": programs,

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # A dead server blocks a call for four minutes with MLflow's own settings.
-PATIENCE = {
+SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 # MLflow's own variables, which `mlflow run` leaves in the environment of everything below it:
 # each stage would resume that one run, and the second would fail to change its parameters.
@@ -43,7 +44,7 @@ def connect(root: Path) -> MlflowClient:
     """Import MLflow (seconds: never do that under the lock), and point it at the store."""
     for name in INHERITED:
         os.environ.pop(name, None)
-    for name, value in PATIENCE.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -47,11 +47,18 @@ class View:
         return self._experiments[name]
 
     def _find_or_create_experiment(self, name: str, about: str) -> str:
+        from mlflow.exceptions import MlflowException
+
         found = self.client.get_experiment_by_name(name)
         if found is None:
             tags = {"mlflow.note.content": about}
             location = artifact_location(self.root)
-            return str(self.client.create_experiment(name, location, tags))
+            try:
+                return str(self.client.create_experiment(name, location, tags))
+            except MlflowException:  # another machine was quicker
+                found = self.client.get_experiment_by_name(name)
+                if found is None:
+                    raise
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
         if found.tags.get("mlflow.note.content") != about:
