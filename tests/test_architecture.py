@@ -110,3 +110,10 @@ def test_a_stage_depends_on_its_own_section_of_the_parameters(stage):
     params = {name.split(".")[0] for name in PIPELINE["stages"][stage].get("params", [])}
     own = {"params": set(), "digits": {"data"}, "photos": {"data"}}.get(stage, {stage})
     assert params - {"runtime"} == own
+
+
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"params"}))
+def test_dvc_can_restore_a_stage_from_its_cache(stage):
+    """It keeps no run of a stage with an uncached out that is neither a metric nor a plot."""
+    for out in PIPELINE["stages"][stage]["outs"]:
+        assert isinstance(out, str), f"{out} would be trained anew each time"
