@@ -97,7 +97,7 @@ def _build(
     """A run for a state that nobody watched: brought by DVC's cache, a pull, another branch."""
     page = page_of(view.pages, state.stage)
     run_id = view.find_or_create(experiment, page.run_name, BUILDING, state.digest, now())
-    tags = stage_tags(state.stage, page.about, state.cmd, parent)
+    tags = stage_tags(state.stage, page, state.cmd, parent)
     if pipeline.workspace is not None:
         tags |= git_tags(*git_state(pipeline.workspace))
     elif pipeline.revision is not None:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import csv
 import getpass
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlvc.tracking.execution import Execution
 from dlvc.tracking.journal import now
-from dlvc.tracking.lectures import page_of, read_pages
+from dlvc.tracking.lectures import Experiment, Page, page_of, read_pages
 from dlvc.tracking.store import artifact_location, connect, store_lock
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-EXECUTIONS = "Executions"
-EXECUTIONS_ABOUT = (
+EXECUTIONS = Experiment(
+    "Executions",
+    "What ran, what was restored, what failed.\n\n"
     "One run for each execution of the pipeline (`dvc repro`, `make run`, `dvc exp run`, "
-    "`mlflow run`): what ran, what came from DVC's cache, what failed. The runs of its stages "
-    "stand in the experiments of their lectures."
+    "`mlflow run`). The runs of its stages stand in the experiments of their lectures.",
 )
 # MLflow takes no more in one call.
 MOST_METRICS, MOST_PARAMS_OR_TAGS = 1000, 100
@@ -39,36 +40,33 @@ class View:
         self.pages = read_pages(root)
         self._experiments: dict[str, str] = {}
 
-    def experiment(self, name: str, about: str) -> str:
-        """The id of the experiment of that name, made if it is missing."""
-        if name not in self._experiments:
+    def experiment(self, experiment: Experiment) -> str:
+        """The id of an experiment, which is made if it is missing."""
+        if experiment.name not in self._experiments:
             with store_lock(self.root):
-                self._experiments[name] = self._find_or_create_experiment(name, about)
-        return self._experiments[name]
+                self._experiments[experiment.name] = self._find_or_create(experiment)
+        return self._experiments[experiment.name]
 
-    def _find_or_create_experiment(self, name: str, about: str) -> str:
+    def _find_or_create(self, experiment: Experiment) -> str:
         from mlflow.exceptions import MlflowException
 
-        found = self.client.get_experiment_by_name(name)
+        found = self.client.get_experiment_by_name(experiment.name)
         if found is None:
-            tags = {"mlflow.note.content": about}
-            location = artifact_location(self.root)
-            try:
-                return str(self.client.create_experiment(name, location, tags))
-            except MlflowException:  # another machine was quicker
-                found = self.client.get_experiment_by_name(name)
-                if found is None:
-                    raise
+            # Another machine may be quicker: then the name exists already.
+            with suppress(MlflowException):
+                location = artifact_location(self.root)
+                self.client.create_experiment(experiment.name, location)
+            found = self.client.get_experiment_by_name(experiment.name)
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
-        if found.tags.get("mlflow.note.content") != about:
-            self.client.set_experiment_tag(found.experiment_id, "mlflow.note.content", about)
+        for tag, value in experiment.tags(found.experiment_id).items():
+            if found.tags.get(tag) != value:
+                self.client.set_experiment_tag(found.experiment_id, tag, value)
         return str(found.experiment_id)
 
     def experiment_of(self, stage: str) -> str:
         """The id of the experiment of a stage's lecture."""
-        page = page_of(self.pages, stage)
-        return self.experiment(page.experiment, page.experiment_about)
+        return self.experiment(page_of(self.pages, stage).experiment)
 
     def find(self, experiments: Sequence[str], tag: str, value: str, and_: str = "") -> list[Run]:
         """The runs with that tag, oldest first."""
@@ -98,7 +96,7 @@ class View:
             return execution.parent_run
         if execution.by_hand:
             return None
-        experiment = self.experiment(EXECUTIONS, EXECUTIONS_ABOUT)
+        experiment = self.experiment(EXECUTIONS)
         start = int(execution.created * 1000)
         return self.find_or_create(
             experiment, execution.command[:200], EXECUTION, execution.id, start
@@ -112,7 +110,7 @@ class View:
             self.experiment_of(stage), page.run_name, JOURNAL, journal, begin["time"]
         )
         around = begin["surroundings"]
-        tags = stage_tags(stage, page.about, begin["command"], parent)
+        tags = stage_tags(stage, page, begin["command"], parent)
         tags |= around["tags"] | git_tags(around["commit"], around["diff"])
         self.log(run_id, tags=tags, params=begin["params"])
         if around["diff"]:
@@ -200,11 +198,12 @@ def param_text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def stage_tags(stage: str, about: str, command: str, parent: str | None) -> dict[str, str]:
+def stage_tags(stage: str, page: Page, command: str, parent: str | None) -> dict[str, str]:
     """What every run of a stage says of itself."""
     tags = {
         "stage": stage,
-        "mlflow.note.content": about,
+        "mlflow.note.content": page.about,
+        "mlflow.runColor": page.colour,
         "mlflow.source.name": command,
         "mlflow.source.type": "LOCAL",
     }
