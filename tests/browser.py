@@ -14,8 +14,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from PIL import Image
@@ -90,12 +90,7 @@ class Browser:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def open(self, url: str, width: int = 1400, height: int = 900) -> None:
@@ -114,30 +109,23 @@ class Browser:
 
     def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression; of a promise, what it brings."""
-        done = self._call(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
-        )
+        how = {"returnByValue": True, "awaitPromise": True}
+        done = self._call("Runtime.evaluate", expression=script, **how)
         if "exceptionDetails" in done:
             raise BrowserError(f"{script}: {done['exceptionDetails']}")
         return done["result"].get("value")
 
-    def wait_for(self, what: str, timeout: float = 60) -> None:
+    def wait_for(self, what: str, timeout: float = 120) -> None:
         """Until the page says a text or, if `what` begins with `() =>`, a predicate is true."""
         script = f"({what})()" if what.startswith("() =>") else None
         end = time.monotonic() + timeout
-        while True:
-            try:
+        while time.monotonic() < end:
+            with suppress(BrowserError):  # the page was changing under the question
                 if self.evaluate(script) if script else what in self.text():
                     return
-            except BrowserError:  # the page was changing under the question
-                if time.monotonic() > end:
-                    raise
-            if time.monotonic() > end:
-                raise BrowserError(
-                    f"no {what!r} within {timeout} s; console: {self.console_errors[-3:]}; "
-                    f"the page says:\n{self.text()[:2000]}"
-                )
             time.sleep(0.2)
+        said = f"console: {self.console_errors[-3:]}; the page says:\n{self.text()[:2000]}"
+        raise BrowserError(f"no {what!r} within {timeout} s; {said}")
 
     def click(self, text: str, timeout: float = 20) -> None:
         """Click at the element that says exactly `text`, or that is labelled so for the blind."""
@@ -145,8 +133,7 @@ class Browser:
         self.wait_for(f"() => {script}", timeout)
         x, y = self.evaluate(script)
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            buttons = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
-            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **buttons)
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def screenshot(self, path: Path, colours: int = 128) -> None:
         """What the window shows as a PNG; a palette makes it a third as large."""
@@ -165,9 +152,9 @@ class Browser:
         self._socket = create_connection(
             f"ws://127.0.0.1:{port}{address}", timeout=REPLY, http_no_proxy=["127.0.0.1"]
         )
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self._call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
+        page = self._call("Target.createTarget", url="about:blank")
+        page = self._call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
+        self._session = page["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
 
@@ -178,22 +165,17 @@ class Browser:
         if self._session:
             message["sessionId"] = self._session
         self._socket.send(json.dumps(message))
-        while True:
-            answer = json.loads(self._socket.recv())
-            if answer.get("id") == self._count:
-                if "error" in answer:
-                    raise BrowserError(f"{method}: {answer['error']['message']}")
-                return dict(answer["result"])
+        while (answer := json.loads(self._socket.recv())).get("id") != self._count:
             self._note(answer.get("method"), answer.get("params", {}))
+        if "error" in answer:
+            raise BrowserError(f"{method}: {answer['error']['message']}")
+        return dict(answer["result"])
 
     def _note(self, event: str | None, params: dict[str, Any]) -> None:
         if event == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
         elif event == "Runtime.exceptionThrown":
-            details = params["exceptionDetails"]
-            self.console_errors.append(
-                details.get("exception", {}).get("description", details["text"])
-            )
+            self.console_errors.append(str(params["exceptionDetails"]))
         elif event == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.console_errors.append(f"{params['entry']['text']} {params['entry'].get('url')}")
         elif event == "Runtime.consoleAPICalled" and params["type"] == "error":
