@@ -17,10 +17,11 @@ START = 120  # seconds; importing MLflow on a machine with other work is slow
 
 
 class MLflowServer:
-    """A server of the store in a SQLite file."""
+    """A server of the store in a SQLite file; `folder` takes its artifacts and its log."""
 
-    def __init__(self, store: Path, port: int | None = None) -> None:
+    def __init__(self, store: Path, folder: Path, port: int | None = None) -> None:
         self.store = store
+        self.folder = folder
         self.port = port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -35,13 +36,13 @@ class MLflowServer:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PATH": programs,
         }
-        log = self.store.with_suffix(".log")
+        log = self.folder / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 ["mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
                  "--workers", "1", "--backend-store-uri", f"sqlite:///{self.store}",
-                 "--artifacts-destination", str(self.store.parent / "artifacts")],
-                cwd=self.store.parent, env={**kept, **settings}, stdin=subprocess.DEVNULL,
+                 "--artifacts-destination", str(self.folder / "artifacts")],
+                cwd=self.folder, env={**kept, **settings}, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=True,  # its worker is a child, and ended with it
             )  # fmt: skip
@@ -77,9 +78,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(store: Path, port: int | None = None) -> Iterator[MLflowServer]:
+def served(store: Path, folder: Path, port: int | None = None) -> Iterator[MLflowServer]:
     """A running server, which ends with the block."""
-    server = MLflowServer(store, port)
+    server = MLflowServer(store, folder, port)
     server.start()
     try:
         yield server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ import pytest
 
 from dlvc.database import DEBIAN, start_database, stop_database
 from tests.imports import SOURCE
+from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.project import Project
 
 needs_postgresql = pytest.mark.skipif(
@@ -27,13 +27,6 @@ needs_postgresql = pytest.mark.skipif(
     reason="PostgreSQL is not installed",
 )
 STARTS_WITHIN = 180  # seconds, on a slow and busy machine
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

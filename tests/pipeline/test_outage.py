@@ -94,7 +94,7 @@ def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path)
 
     done.set({"perceptron.epochs": 1500})
     store = tmp_path / "server.db"
-    with served(store) as server:
+    with served(store, tmp_path) as server:
         stage = done.start("dvc", "repro", "--single-item", "perceptron",
                            MLFLOW_TRACKING_URI=server.address)  # fmt: skip
         client = MlflowClient(server.address)
@@ -106,7 +106,7 @@ def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path)
         said, _ = stage.communicate(timeout=600)
         assert stage.returncode == 0, said
         assert said.count(LINE) == 1
-    with served(store, port=server.port):
+    with served(store, tmp_path, port=server.port):
         done.sync(MLFLOW_TRACKING_URI=server.address)
         (run,) = done.runs("perceptron", client)
         assert_every_point(done, client, run)

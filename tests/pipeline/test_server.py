@@ -21,7 +21,8 @@ from dlvc import database as cluster
 from dlvc.database import database_url
 from dlvc.server import CLOSED, is_loopback
 from tests.imports import ROOT
-from tests.pipeline.server import Server, database, free_port, needs_postgresql, run_dlvc
+from tests.pipeline.mlflow_server import free_port
+from tests.pipeline.server import Server, database, needs_postgresql, run_dlvc
 from tests.pipeline.writer import EXPERIMENT
 
 pytestmark = needs_postgresql

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
+from dlvc.tracking.page import view_link
 from tests.browser import Browser
-from tests.pipeline.ui import served
+from tests.pipeline.mlflow_server import served
 
 EXPERIMENTS = (
     "Data",
@@ -20,8 +21,8 @@ EXPERIMENTS = (
     "Lecture 29 LeNet",
     "Lecture 40 DenseNet",
 )
-OPTIMIZERS = ("Lecture 25 optimizers", ("sgd", "momentum", "adam"))
-PICTURE = ("Lecture 29 LeNet", "lenet", "conv1.png")
+OPTIMIZERS = ("Lecture 25 optimizers", ("SGD", "momentum", "Adam"))
+PICTURE = ("Lecture 29 LeNet", "LeNet", "conv1.png")
 
 # MLflow's page opens for language models; this part of the address has it show training.
 TRAINING = "workflowType=machine_learning"
@@ -33,8 +34,8 @@ pytestmark = pytest.mark.skipif(not Browser.available(), reason="needs chromium"
 def page(course, tmp_path_factory):
     """The address of a server of the course's store."""
     folder = tmp_path_factory.mktemp("server")
-    with served(f"sqlite:///{course.root / 'mlflow.db'}", folder) as address:
-        yield address
+    with served(course.root / "mlflow.db", folder) as server:
+        yield server.address
 
 
 @pytest.fixture
@@ -68,14 +69,40 @@ def test_the_list_names_every_lecture(page, browser):
     assert [name for name in EXPERIMENTS if name not in lines] == []
 
 
-def test_an_experiment_shows_its_runs_and_their_curves(page, browser, client):
-    experiment, names = OPTIMIZERS
+CURVES = "() => document.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length >= "
+
+
+@pytest.mark.parametrize(
+    ("experiment", "names"),
+    [OPTIMIZERS, ("Lecture 24 update rules", ("per epoch", "per batch", "per sample"))],
+)
+def test_a_lectures_page_tells_its_story(page, browser, client, experiment, names):
+    """The saved view: curves over epochs, over updates, and beside the lecture's own."""
     number = client.get_experiment_by_name(experiment).experiment_id
-    browser.open(f"{page}/#/experiments/{number}/runs?{TRAINING}&compareRunsMode=CHART", 1400, 1400)
-    curve = "() => document.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length >= 3"
-    browser.wait_for(curve)
+    browser.open(f"{page}/{view_link(number)}", 1400, 1800)
+    browser.wait_for(f"{CURVES}15")
     text = browser.text()
-    assert [name for name in (*names, "test_accuracy", "train_loss") if name not in text] == []
+    sections = ("Over epochs", "Over updates", "The lecture's figures (dashed) beside ours")
+    charts = ("test_accuracy", "train_loss", "by_update/", "lecture/")
+    missing = [name for name in (*names, *sections, *charts) if name not in text]
+    assert missing == []
+
+
+def test_the_table_of_a_lecture_shows_figures(page, browser, client):
+    number = client.get_experiment_by_name("Lecture 29 LeNet").experiment_id
+    browser.open(f"{page}/{view_link(number)}".replace("CHART", "TABLE"))
+    browser.wait_for("test_accuracy")
+    run = newest(client, "Lecture 29 LeNet", "LeNet")
+    assert run.data.tags["data"] in browser.text()
+
+
+def test_an_executions_page_leads_to_its_stages(page, browser, client):
+    run = newest(client, "Executions", "dvc repro")
+    browser.open(f"{page}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?{TRAINING}")
+    browser.wait_for("update_rules@per_sample")
+    links = browser.evaluate("[...document.links].map(link => link.hash)")
+    lenet = newest(client, "Lecture 29 LeNet", "LeNet").info
+    assert f"#/experiments/{lenet.experiment_id}/runs/{lenet.run_id}" in links
 
 
 def test_the_optimizers_stand_side_by_side(page, browser, client):
