@@ -9,10 +9,10 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint ui lock clean
+.PHONY: help run test lint ui plots experiments lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
 	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
@@ -21,6 +21,13 @@ ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
 	@echo "MLflow: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
 	@MLFLOW_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
 		mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+
+plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; needs no network
+	@python -m dlvc.plots
+	@dvc plots show
+
+experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
+	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json)$$|src/|data/'
 
 test: lint  ## lint, types, and all tests (15 to 25 minutes)
 	@python -m pytest
