@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.pipeline.project import Project
 
@@ -32,11 +32,21 @@ class Server:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.client = boto3.client(
+            "s3", endpoint_url=address,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
+        )  # fmt: skip
 
-    def request(self, method: str, path: str, content: bytes | None = None) -> bytes:
-        request = urllib.request.Request(f"{self.address}/{path}", content, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read()
+    def read(self, name: str) -> bytes:
+        return self.client.get_object(Bucket=BUCKET, Key=name)["Body"].read()
+
+    def write(self, name: str, content: bytes) -> None:
+        self.client.put_object(Bucket=BUCKET, Key=name, Body=content)
+
+    def delete(self, name: str) -> None:
+        self.client.delete_object(Bucket=BUCKET, Key=name)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +63,9 @@ def server(tmp_path_factory) -> Iterator[Server]:
     until = time.monotonic() + 60
     while True:
         try:
-            server.request("PUT", BUCKET)
+            server.client.create_bucket(Bucket=BUCKET)
             break
-        except (URLError, ConnectionError):
+        except EndpointConnectionError:
             assert time.monotonic() < until, Path(log.name).read_text()
             time.sleep(0.3)
     yield server
@@ -88,15 +98,26 @@ class Remote:
 
     def corrupt(self, md5: str) -> None:
         """Other bytes, as many as before, under the same name."""
-        name = f"files/md5/{md5[:2]}/{md5[2:]}"
         if self.server is None:
-            file = self.folder / name
+            file = self.folder / self.name(md5)
             good = file.read_bytes()
             file.chmod(0o644)
             file.write_bytes(good[:300] + b"XXXX" + good[304:])
+            file.chmod(0o444)  # DVC looks into a file that could be written to, verified or not
         else:
-            good = self.server.request("GET", f"{BUCKET}/dlvc/{name}")
-            self.server.request("PUT", f"{BUCKET}/dlvc/{name}", good[:300] + b"XXXX" + good[304:])
+            good = self.server.read(self.name(md5))
+            self.server.write(self.name(md5), good[:300] + b"XXXX" + good[304:])
+
+    def delete(self, md5: str) -> None:
+        if self.server is None:
+            (self.folder / self.name(md5)).unlink()
+        else:
+            self.server.delete(self.name(md5))
+
+    def name(self, md5: str) -> str:
+        """Where the object lies: the README says so."""
+        name = f"files/md5/{md5[:2]}/{md5[2:]}"
+        return name if self.server is None else f"dlvc/{name}"
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -147,7 +168,7 @@ def test_what_was_pushed_comes_back_into_a_clean_clone(pushed, remote, tmp_path)
     assert not any(word in config for word in ("127.0.0.1", "key", "secret"))
 
 
-def test_a_bad_object_is_refused_and_the_next_push_mends_it(pushed, remote, tmp_path):
+def test_a_bad_object_is_refused_until_it_is_deleted_and_pushed_again(pushed, remote, tmp_path):
     md5 = md5_of(pushed, PICTURE)
     remote.corrupt(md5)
 
@@ -162,6 +183,7 @@ def test_a_bad_object_is_refused_and_the_next_push_mends_it(pushed, remote, tmp_
     assert PICTURE in pull.stderr
     assert not (other.root / PICTURE).exists()
 
+    remote.delete(md5)
     pushed.dvc("push", STAGE)
     other.dvc("pull", STAGE)
     assert md5_of(other, PICTURE) == md5
