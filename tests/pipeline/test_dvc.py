@@ -22,6 +22,12 @@ def table(project: Project, *words: str) -> dict[str, dict[str, str]]:
     return {row["Experiment"] or row["rev"]: row for row in rows}
 
 
+def cells(markdown: str) -> list[list[str]]:
+    """The cells of a table: its head, a line of dashes, its rows."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [[word.strip() for word in line.split("|")[1:-1]] for line in lines]
+
+
 def restore(project: Project) -> None:
     project.call("git", "checkout", "--quiet", ".")
     project.dvc("checkout")
@@ -48,8 +54,8 @@ def test_one_stage_as_an_experiment_where_no_data_is(bare_clone):
 def test_an_experiment_in_the_workspace_is_compared_with_what_was_before(clone):
     clone.dvc("exp", "run", "-n", "short", "-S", "perceptron.epochs=2", "perceptron")
     changed = clone.call("git", "status", "--short").stdout.split()
-    params = clone.dvc("params", "diff", "--md").stdout.splitlines()
-    metrics = clone.dvc("metrics", "diff", "--md").stdout.splitlines()
+    params = clone.dvc("params", "diff", "--md").stdout
+    metrics = clone.dvc("metrics", "diff", "--md").stdout
     both = clone.dvc("exp", "diff").stdout
     restore(clone)
 
@@ -59,10 +65,8 @@ def test_an_experiment_in_the_workspace_is_compared_with_what_was_before(clone):
         "results/perceptron/curves.csv",
         "results/perceptron/metrics.json",
     ]
-    assert [word.strip() for word in params[-1].split("|")[1:-1]] == [
-        *("params.yaml", "perceptron.epochs", "20", "2"),
-    ]
-    rows = [[word.strip() for word in line.split("|")[1:-1]] for line in metrics if line]
+    assert cells(params)[2:] == [["params.yaml", "perceptron.epochs", "20", "2"]]
+    rows = cells(metrics)
     assert rows[0] == ["Path", "Metric", "HEAD", "workspace", "Change"]
     assert {row[0] for row in rows[2:]} == {"results/perceptron/metrics.json"}  # and no other
     assert {"epoch", "test_accuracy", "train_loss"} <= {row[1] for row in rows}
@@ -74,10 +78,12 @@ def test_a_mistaken_value_is_one_line_and_loses_no_result(clone):
     result = clone.read("results/perceptron/metrics.json")
     failed = clone.dvc("exp", "run", "-S", "perceptron.epochs=0", ok=False)
     kept = clone.read("results/perceptron/metrics.json")
+    left = clone.call("git", "status", "--short").stdout
     restore(clone)
     assert failed.returncode != 0
     assert "error: params.yaml: perceptron.epochs" in failed.stderr
     assert kept == result
+    assert left == " M params.yaml\n"
 
 
 def test_a_queue_of_experiments_runs_two_at_a_time_and_leaves_the_workspace_alone(clone):
