@@ -11,7 +11,7 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run sync test lint ui database database-stop server lock clean
+.PHONY: help run sync test lint ui plots experiments database database-stop server lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,13 @@ database-stop: $(READY)  ## stop it
 
 server: $(READY)  ## MLflow for a team, on that database or on DLVC_DATABASE (HOST=127.0.0.1 PORT=5000)
 	@dlvc server --host "$(HOST)" --port "$(PORT)"
+
+plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; needs no network
+	@python -m dlvc.plots
+	@dvc plots show
+
+experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
+	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json)$$|src/|data/'
 
 test: lint  ## lint, types, and all tests (15 to 25 minutes)
 	@python -m pytest

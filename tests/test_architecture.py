@@ -11,8 +11,8 @@ from tests.imports import ROOT, SOURCE, direct_imports, import_closure, module_f
 
 # A room may import from those after it, and from itself.
 ORDER = [
-    "stages", "cli", "server", "database", "profiles", "results", "tracking", "figures", "learning",
-    "models", "features", "data", "params", "command", "artifacts", "errors",
+    "stages", "cli", "server", "database", "plots", "profiles", "results", "tracking", "figures",
+    "learning", "models", "features", "data", "params", "command", "artifacts", "errors",
 ]  # fmt: skip
 STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))

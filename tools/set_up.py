@@ -72,6 +72,7 @@ def main() -> None:
     install = (str(programs / "uv"), "pip", "install", "--quiet", "--python", python)
     call(*install, "--require-hashes", "-r", str(LOCK))
     call(*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+    call(python, "-m", "dlvc.plots")  # else `dvc plots` would need a network
     (VENV / ".ready").touch()
     print(f"set-up: done in {time.time() - began:.0f} s", flush=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.pipeline.project import SMALL, Project
@@ -19,10 +21,25 @@ def course(tmp_path_factory) -> Project:
 @pytest.fixture
 def done(course, tmp_path) -> Project:
     """A project in which the course has run and MLflow knows nothing: for tests that change it."""
-    return course.clone(tmp_path / "done")
+    return course.duplicate(tmp_path / "done")
 
 
 @pytest.fixture
 def fresh(tmp_path) -> Project:
     """The project before anything has run."""
     return Project.copy(tmp_path, SMALL)
+
+
+@pytest.fixture(scope="session")
+def clone(course, tmp_path_factory) -> Project:
+    """A clone with all outs; tests that change it change it back."""
+    project = course.clone(tmp_path_factory.mktemp("clone") / "dlvc")
+    shutil.copytree(course.root / ".dvc/cache", project.root / ".dvc/cache")
+    project.dvc("checkout")
+    return project
+
+
+@pytest.fixture
+def bare_clone(course, tmp_path) -> Project:
+    """A clone and no more: dvc.lock knows every out, the cache is empty."""
+    return course.clone(tmp_path / "dlvc")

@@ -55,11 +55,24 @@ class Project:
         project = cls(root)
         project.set(params)
         project.call("git", "init", "--quiet", "--initial-branch=main")
-        project.call("git", "config", "user.name", "test")
-        project.call("git", "config", "user.email", "test@example.invalid")
-        project.call("git", "add", "--all")
-        project.call("git", "commit", "--quiet", "--message", "a copy")
+        project.commit("a copy")
         return project
+
+    def clone(self, root: Path) -> Project:
+        """`git clone`, with the state after the last run committed, which a run leaves to us."""
+        self.call("git", "clone", "--quiet", str(self.root), str(root))
+        for name in ("dvc.lock", *self.call("git", "ls-files", "results").stdout.split()):
+            shutil.copy2(self.root / name, root / name)
+        project = Project(root)
+        project.commit("the course has run")
+        return project
+
+    def commit(self, message: str) -> None:
+        """Commit everything, as somebody."""
+        self.call("git", "config", "user.name", "test")
+        self.call("git", "config", "user.email", "test@example.invalid")
+        self.call("git", "add", "--all")
+        self.call("git", "commit", "--quiet", "--message", message)
 
     def set(self, params: Mapping[str, Any]) -> None:
         """Edit params.yaml, as a teacher would, comments kept."""
@@ -113,7 +126,7 @@ class Project:
         """Wait until everything that has been said is in MLflow; what `dlvc sync` printed."""
         return self.call("dlvc", "sync", **environment).stdout
 
-    def clone(self, root: Path) -> Project:
+    def duplicate(self, root: Path) -> Project:
         """This project with all that has run in it, elsewhere, without its MLflow store."""
         ignored = shutil.ignore_patterns("mlflow.db*", "mlruns", ".dlvc", "__pycache__")
         shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
