@@ -11,7 +11,7 @@ from tests.pipeline.project import SMALL, Project
 
 @pytest.fixture(scope="session")
 def course(tmp_path_factory) -> Project:
-    """The project after its first `dvc repro`; tests that change it change it back."""
+    """The project after its first `dvc repro`; nobody changes it."""
     project = Project.copy(tmp_path_factory.mktemp("course"), SMALL)
     project.dvc("repro")
     project.sync()
@@ -20,8 +20,14 @@ def course(tmp_path_factory) -> Project:
 
 @pytest.fixture
 def done(course, tmp_path) -> Project:
-    """A project in which the course has run and MLflow knows nothing: for tests that change it."""
+    """A project in which the course has run, in DVC and in MLflow: for tests that change it."""
     return course.duplicate(tmp_path / "done")
+
+
+@pytest.fixture(scope="session")
+def scratch(course, tmp_path_factory) -> Project:
+    """The same for all; tests that change it change it back."""
+    return course.duplicate(tmp_path_factory.mktemp("scratch") / "dlvc")
 
 
 @pytest.fixture

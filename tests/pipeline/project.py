@@ -127,10 +127,15 @@ class Project:
         return self.call("dlvc", "sync", **environment).stdout
 
     def duplicate(self, root: Path) -> Project:
-        """This project with all that has run in it, elsewhere, without its MLflow store."""
-        ignored = shutil.ignore_patterns("mlflow.db*", "mlruns", ".dlvc", "__pycache__")
+        """This project with all that has run in it, elsewhere; its old artifacts stay."""
+        ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__")
         shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
         return Project(root)
+
+    def forget(self) -> None:
+        """Delete the MLflow store, as README says."""
+        (self.root / "mlflow.db").unlink(missing_ok=True)
+        shutil.rmtree(self.root / "mlruns", ignore_errors=True)
 
     @property
     def client(self) -> MlflowClient:

@@ -24,68 +24,68 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("pattern", "mistake", "says"), MISTAKES)
-def test_a_mistake_in_params_is_one_line_and_touches_nothing(course, pattern, mistake, says):
-    before, text = snapshot(course), course.read("params.yaml")
+def test_a_mistake_in_params_is_one_line_and_touches_nothing(scratch, pattern, mistake, says):
+    before, text = snapshot(scratch), scratch.read("params.yaml")
     wrong = re.sub(pattern, mistake, text, count=1)
     assert wrong != text
-    (course.root / "params.yaml").write_text(wrong, encoding="utf-8")
+    (scratch.root / "params.yaml").write_text(wrong, encoding="utf-8")
     try:
-        by_dlvc = course.call("dlvc", "run", ok=False)
-        by_dvc = course.dvc("repro", ok=False)
+        by_dlvc = scratch.call("dlvc", "run", ok=False)
+        by_dvc = scratch.dvc("repro", ok=False)
     finally:
-        (course.root / "params.yaml").write_text(text, encoding="utf-8")
+        (scratch.root / "params.yaml").write_text(text, encoding="utf-8")
     assert by_dlvc.returncode == 2
     (line,) = by_dlvc.stderr.splitlines()
     assert line.startswith(f"error: params.yaml: {says}")
     assert by_dvc.returncode != 0
     assert f"error: params.yaml: {says}" in by_dvc.stderr
     assert "Traceback" not in by_dvc.stderr
-    assert snapshot(course) == before
+    assert snapshot(scratch) == before
 
 
-def test_a_mistake_on_the_command_line_leaves_params_as_they_were(course):
-    before = course.read("params.yaml")
-    done = course.call("dlvc", "run", "lenet", "--lenet.epochs", "many", ok=False)
+def test_a_mistake_on_the_command_line_leaves_params_as_they_were(scratch):
+    before = scratch.read("params.yaml")
+    done = scratch.call("dlvc", "run", "lenet", "--lenet.epochs", "many", ok=False)
     assert done.returncode == 2
     assert done.stderr == "error: the values given: lenet.epochs is 'many'; allowed: integer\n"
-    assert course.read("params.yaml") == before
+    assert scratch.read("params.yaml") == before
 
 
-def test_an_unknown_profile_names_those_that_exist(course):
-    done = course.call("dlvc", "run", "--profile", "corse", ok=False)
+def test_an_unknown_profile_names_those_that_exist(scratch):
+    done = scratch.call("dlvc", "run", "--profile", "corse", ok=False)
     assert done.returncode == 2
     assert done.stderr == "error: profile 'corse' is not known; allowed: course, default, laptop\n"
 
 
-def test_a_loss_that_is_not_a_number_stops_the_stage_and_says_where(course):
-    text = course.read("params.yaml")
-    course.set({"update_rules.per_batch.learning_rate": 1e30})
+def test_a_loss_that_is_not_a_number_stops_the_stage_and_says_where(scratch):
+    text = scratch.read("params.yaml")
+    scratch.set({"update_rules.per_batch.learning_rate": 1e30})
     try:
-        done = course.call("python", "-m", "dlvc.stages.update_rules", "per_batch", ok=False)
+        done = scratch.call("python", "-m", "dlvc.stages.update_rules", "per_batch", ok=False)
     finally:
-        (course.root / "params.yaml").write_text(text, encoding="utf-8")
+        (scratch.root / "params.yaml").write_text(text, encoding="utf-8")
     assert done.returncode == 2
     assert re.search(r"error: the loss is (nan|inf) at epoch 1, update \d+;", done.stderr)
     assert "Traceback" not in done.stderr
-    assert "up to date" in course.dvc("status").stdout
+    assert "up to date" in scratch.dvc("status").stdout
 
 
-def test_pictures_that_change_run_again_what_depends_on_them(course):
-    folder = course.root / "data/pictures/digits"
+def test_pictures_that_change_run_again_what_depends_on_them(scratch):
+    folder = scratch.root / "data/pictures/digits"
     (folder / "one.txt").write_text("not a picture")
     try:
-        assert "digits" in course.dvc("status").stdout
+        assert "digits" in scratch.dvc("status").stdout
     finally:
         (folder / "one.txt").unlink()
-    assert "up to date" in course.dvc("status").stdout
+    assert "up to date" in scratch.dvc("status").stdout
 
 
-def test_a_folder_without_pictures_says_what_it_should_look_like(course):
-    before = course.read("params.yaml")
-    course.set({"data.photos.source": "folder"})
+def test_a_folder_without_pictures_says_what_it_should_look_like(scratch):
+    before = scratch.read("params.yaml")
+    scratch.set({"data.photos.source": "folder"})
     try:
-        done = course.call("python", "-m", "dlvc.stages.photos", ok=False)
+        done = scratch.call("python", "-m", "dlvc.stages.photos", ok=False)
     finally:
-        (course.root / "params.yaml").write_text(before, encoding="utf-8")
+        (scratch.root / "params.yaml").write_text(before, encoding="utf-8")
     assert done.returncode == 2
     assert "train/<class>" in done.stderr

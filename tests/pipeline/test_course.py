@@ -173,34 +173,35 @@ def test_kernels_are_shown_and_layers_are_counted(course, name, pictures):
     assert sum(int(row["parameters"]) for row in layers) == PARAMETERS[name]
 
 
-def test_a_second_run_finds_nothing_to_do(course):
-    assert "Data and pipelines are up to date." in course.dvc("repro").stdout
-    assert course.dvc("status").stdout.strip() == "Data and pipelines are up to date."
+def test_a_second_run_finds_nothing_to_do(scratch):
+    assert "Data and pipelines are up to date." in scratch.dvc("repro").stdout
+    assert scratch.dvc("status").stdout.strip() == "Data and pipelines are up to date."
 
 
-def test_everything_once_more_gives_the_same_bytes(course):
-    lock = course.read("dvc.lock")
-    course.dvc("repro", "--force")
-    assert course.read("dvc.lock") == lock
+def test_everything_once_more_gives_the_same_bytes(scratch):
+    lock = scratch.read("dvc.lock")
+    scratch.dvc("repro", "--force")
+    assert scratch.read("dvc.lock") == lock
 
 
-def test_a_parameter_runs_its_own_stage_again_and_no_other(course):
-    course.set({"perceptron.epochs": 3})
-    ran = course.dvc("repro").stdout
-    course.set({"perceptron.epochs": 20})
-    course.dvc("repro")
+def test_a_parameter_runs_its_own_stage_again_and_no_other(scratch):
+    scratch.set({"perceptron.epochs": 3})
+    ran = scratch.dvc("repro").stdout
+    scratch.set({"perceptron.epochs": 20})
+    back = scratch.dvc("repro").stdout
     assert [line for line in ran.splitlines() if line.startswith("Running")] == [
         "Running stage 'params':",
         "Running stage 'perceptron':",
     ]
+    assert "Stage 'perceptron' is cached - skipping run, checking out outputs" in back
     assert "perceptron.epochs" not in SMALL
 
 
-def test_dvc_answers(course):
-    assert "results/lenet/metrics.json" in course.dvc("metrics", "show").stdout
-    assert "lenet" in course.dvc("dag").stdout
-    course.dvc("plots", "show", "--out", "plots")
-    page = (course.root / "plots/index.html").read_text()
+def test_dvc_answers(scratch):
+    assert "results/lenet/metrics.json" in scratch.dvc("metrics", "show").stdout
+    assert "lenet" in scratch.dvc("dag").stdout
+    scratch.dvc("plots", "show", "--out", "plots")
+    page = (scratch.root / "plots/index.html").read_text()
     assert "optimizers" in page
     assert "conv1.png" in page
 

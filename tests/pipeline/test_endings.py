@@ -32,12 +32,8 @@ def _is_in(project, process):
 
 
 def _epochs(project):
-    if not (project.root / "mlflow.db").exists():
-        return 0
-    try:
-        return sum(len(run.data.metrics) for run in project.runs("perceptron"))
-    except Exception:  # the store is being made
-        return 0
+    _, *new = project.runs("perceptron")
+    return sum(len(run.data.metrics) for run in new)
 
 
 def stage_process(project):
@@ -61,7 +57,7 @@ def recorders(project):
 
 
 def the_run(project):
-    (run,) = project.runs("perceptron")
+    _, run = project.runs("perceptron")  # the first is the course's own
     return run
 
 

@@ -62,7 +62,7 @@ def test_the_whole_course_has_nothing_left_to_do(done):
     said = mlflow_run(done).stdout
     assert "Data and pipelines are up to date." in said
     assert newest(done.client, "main").info.status == "FINISHED"
-    assert len(done.runs("lenet")) == 1  # built by the sync at its end
+    assert len(done.runs("lenet")) == 1
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def assert_complete(project):
 
 
 def test_a_deleted_store_is_built_again_and_a_second_sync_changes_nothing(done):
+    done.forget()
     said = done.sync()
     assert "built the runs of params, " in said
     before = assert_complete(done)
@@ -50,7 +51,6 @@ def test_a_deleted_store_is_built_again_and_a_second_sync_changes_nothing(done):
 
 
 def test_a_run_that_somebody_deleted_comes_back(done):
-    done.sync()
     (lenet,) = done.runs("lenet")
     done.client.delete_run(lenet.info.run_id)
     assert "built the runs of lenet" in done.sync()
@@ -58,26 +58,29 @@ def test_a_run_that_somebody_deleted_comes_back(done):
 
 
 def test_a_stage_from_dvcs_cache_gets_its_run_under_the_execution_that_brought_it(done):
-    """Back to an earlier value: DVC restores, no code of the stage runs."""
+    """Back to an earlier value: DVC restores, and no code of the stage runs."""
+    (old,) = done.runs("perceptron")
     done.set({PERCEPTRON: 3})
     done.dvc("repro", "perceptron")
     done.sync()
-    shutil.rmtree(done.root / "mlruns")
-    (done.root / "mlflow.db").unlink()
-    done.set({PERCEPTRON: 20, "features.lbp.bins": 9})
-    done.dvc("repro", "features")  # runs, so that the execution is seen
-    done.set({"features.lbp.bins": 8})
-    done.dvc("repro", "perceptron")  # both from the cache
+    done.client.delete_run(old.info.run_id)
+    done.set({PERCEPTRON: 20, "optimizers.epochs": 1})
+    said = done.dvc("repro", "perceptron", "optimizers").stdout
+    assert "Stage 'perceptron' is cached - skipping run" in said
     done.sync()
     assert_complete(done)
-    (perceptron,) = done.runs("perceptron")
+    perceptron = done.runs("perceptron")[-1]
+    assert perceptron.data.params[PERCEPTRON] == "20"
     assert perceptron.data.tags["origin"] == "built from files"
+    assert perceptron.data.metrics == old.data.metrics
     parent = done.client.get_run(perceptron.data.tags["mlflow.parentRunId"])
-    assert "perceptron" in parent.data.tags["restored"]
+    assert parent.info.run_name == "dvc repro perceptron optimizers"
+    assert parent.data.tags["restored"] == "perceptron"
+    assert parent.data.tags["ran"] == "optimizers@sgd, optimizers@momentum, optimizers@adam"
+    assert "digits" in parent.data.tags["unchanged"]
 
 
 def test_the_same_state_again_is_a_repetition(done):
-    done.sync()
     (first,) = done.runs("perceptron")
     done.dvc("repro", "--single-item", "--force", "perceptron")
     done.sync()
@@ -128,7 +131,7 @@ def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
     assert parent.data.tags["ran"] == "perceptron"
 
     # And once more from nothing: the files are in DVC's cache and in the experiment's commit.
-    (done.root / "mlflow.db").unlink()
+    done.forget()
     done.sync()
     (again,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "2"]
     assert again.data.metrics == brief.data.metrics
@@ -136,6 +139,7 @@ def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
 
 
 def test_files_that_are_nowhere_are_named(done):
+    done.forget()
     shutil.rmtree(done.root / ".dvc/cache")
     (done.root / "results/lenet/weights.safetensors").unlink()
     failed = done.call("dlvc", "sync", ok=False)
@@ -183,7 +187,7 @@ def test_a_run_says_in_which_state_of_the_project_it_was(done):
     readme.write_text(readme.read_text() + "an edit\n")
     done.dvc("repro", "--single-item", "--force", "perceptron")
     done.sync()
-    clean, dirty = done.runs("perceptron")
+    _, clean, dirty = done.runs("perceptron")
     head = done.call("git", "rev-parse", "HEAD").stdout.strip()
     for run, is_dirty in ((clean, "false"), (dirty, "true")):
         assert run.data.tags["mlflow.source.git.commit"] == head

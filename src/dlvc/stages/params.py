@@ -12,14 +12,16 @@ from pathlib import Path
 from dlvc.artifacts import write_json
 from dlvc.command import run_command
 from dlvc.params import Params, read_params
+from dlvc.tracking import stage_run
 
 SCHEMA = Path("params.schema.json")
 
 
 def main() -> None:
     """Check, and save what the check allows."""
-    read_params()
-    write_json(SCHEMA, Params.model_json_schema())
+    with stage_run("params", {}):
+        read_params()
+        write_json(SCHEMA, Params.model_json_schema())
 
 
 if __name__ == "__main__":
