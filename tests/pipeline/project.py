@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,24 @@ SMALL = {
     "lenet.epochs": 8,
     "densenet.epochs": 2,
 }
+
+
+class Started(subprocess.Popen[bytes]):
+    """A program that runs; what it says goes to a file (a pipe that nobody reads would stop it)."""
+
+    def __init__(self, words: Sequence[str], root: Path, environment: Mapping[str, str]) -> None:
+        self._said = tempfile.NamedTemporaryFile()  # noqa: SIM115  # as long as this object
+        super().__init__(
+            words, cwd=root, env=environment, stdin=subprocess.DEVNULL,
+            stdout=self._said, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def said(self, timeout: float = 600) -> str:
+        """What it said, once it has ended."""
+        self.wait(timeout)
+        text = Path(self._said.name).read_text(encoding="utf-8")
+        self._said.close()
+        return text
 
 
 class Project:
@@ -72,7 +91,7 @@ class Project:
         self.call("git", "config", "user.name", "test")
         self.call("git", "config", "user.email", "test@example.invalid")
         self.call("git", "add", "--all")
-        self.call("git", "commit", "--quiet", "--message", message)
+        self.call("git", "commit", "--quiet", "--allow-empty", "--message", message)
 
     def set(self, params: Mapping[str, Any]) -> None:
         """Edit params.yaml, as a teacher would, comments kept."""
@@ -115,12 +134,9 @@ class Project:
             **more,
         }
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **environment: str) -> Started:
         """Start a program in the project's folder, as the leader of a group of processes."""
-        return subprocess.Popen(
-            words, cwd=self.root, env=self.environment(**environment), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+        return Started(words, self.root, self.environment(**environment))
 
     def sync(self, **environment: str) -> str:
         """Wait until everything that has been said is in MLflow; what `dlvc sync` printed."""

@@ -210,7 +210,7 @@ def test_several_stages_may_be_the_first_to_use_the_store(done):
         for stage in ("update_rules@per_epoch", "perceptron")
     ]
     for process in both:
-        said, _ = process.communicate(timeout=600)
+        said = process.said()
         assert process.returncode == 0, said
         assert "MLflow is not available" not in said
     done.sync()
@@ -234,4 +234,4 @@ def test_a_long_stage_has_the_machines_figures_too(done):
         )
     finally:
         training.terminate()
-        training.communicate(timeout=60)
+        training.said(60)

@@ -102,7 +102,7 @@ def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path)
             for run in done.runs("perceptron", client)
         ))  # fmt: skip
         server.kill()
-        said, _ = stage.communicate(timeout=600)
+        said = stage.said()
         assert stage.returncode == 0, said
         assert said.count(LINE) == 1
     with served(store, tmp_path, port=server.port):

@@ -92,13 +92,12 @@ def test_the_same_state_again_is_a_repetition(done):
 
 
 def test_another_branch_has_its_own_runs(done):
-    done.call("git", "add", "--all")
-    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.commit("the course")
     done.sync()
     done.call("git", "switch", "--quiet", "--create", "short")
     done.set({PERCEPTRON: 2})
     done.dvc("repro", "perceptron")
-    done.call("git", "commit", "--quiet", "--all", "--message", "short")
+    done.commit("short")
     done.sync()
     short = bearers(done)["perceptron"]
     done.call("git", "switch", "--quiet", "main")
@@ -112,8 +111,7 @@ def test_another_branch_has_its_own_runs(done):
 
 @pytest.mark.parametrize("how", ["--temp", "--queue"])
 def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
-    done.call("git", "add", "--all")
-    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.commit("the course")
     done.dvc("exp", "run", how, "--name", "brief", "-S", f"{PERCEPTRON}=2", "perceptron")
     if how == "--queue":
         done.dvc("queue", "start", "-j", "2")
@@ -150,8 +148,7 @@ def test_files_that_are_nowhere_are_named(done):
 
 
 def test_from_a_file_to_its_run_and_back(done, tmp_path):
-    done.call("git", "add", "--all")
-    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.commit("the course")
     done.sync()
     said = done.call("dlvc", "which", "results/lenet/conv1.png").stdout
     (lenet,) = done.runs("lenet")
@@ -180,8 +177,7 @@ def test_from_a_file_to_its_run_and_back(done, tmp_path):
 
 
 def test_a_run_says_in_which_state_of_the_project_it_was(done):
-    done.call("git", "add", "--all")
-    done.call("git", "commit", "--quiet", "--message", "the course")
+    done.commit("the course")
     done.dvc("repro", "--single-item", "--force", "perceptron")
     readme = done.root / "README.md"
     readme.write_text(readme.read_text() + "an edit\n")

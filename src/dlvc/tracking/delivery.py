@@ -10,7 +10,7 @@ from typing import Any
 
 from dlvc.artifacts import write_bytes
 from dlvc.tracking.completion import complete, fill
-from dlvc.tracking.execution import LOCK_BEFORE, Execution
+from dlvc.tracking.execution import LOCK_BEFORE, Execution, remember_lock
 from dlvc.tracking.journal import SUFFIX, JournalReader, now
 from dlvc.tracking.lock import (
     MissingFileError,
@@ -71,6 +71,7 @@ class Delivery:
         report = sync_states(self.view, [pipeline], lambda: self.parent)
         if self.parent:
             self._sum_up(self.parent, pipeline, report.runs)
+        remember_lock(self.view.root)
         shutil.rmtree(self.folder)
 
     def _deliver(self, stage: _Stage) -> None:

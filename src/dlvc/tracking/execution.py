@@ -19,11 +19,13 @@ from filelock import FileLock, Timeout
 
 from dlvc.artifacts import write_bytes, write_json
 from dlvc.tracking.journal import is_alive
+from dlvc.tracking.surroundings import git_bytes
 
 PARENT_RUN = "DLVC_PARENT_RUN"  # the run of `mlflow run`, which our entry point hands on
 EXECUTIONS = Path(".dlvc/executions")
 RECORD = "execution.json"
 LOCK_BEFORE = "dvc.lock.before"
+LOCK_KNOWN = Path(".dlvc/dvc.lock.known")
 FAILED = "failed"  # why the recorder cannot deliver at the moment
 SAID = "said"  # that somebody has told the user so
 
@@ -113,10 +115,27 @@ def begin_execution(execution: Execution, root: Path) -> Path:
     folder = execution.folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORD).exists():
-        lock = Path(execution.workspace) / "dvc.lock"
-        write_bytes(folder / LOCK_BEFORE, lock.read_bytes() if lock.exists() else b"")
+        write_bytes(folder / LOCK_BEFORE, _lock_before(execution, root))
         write_json(folder / RECORD, asdict(execution))
     return folder
+
+
+def remember_lock(root: Path) -> None:
+    """Keep the dvc.lock of the project as the one that the next execution begins with."""
+    lock = root / "dvc.lock"
+    if lock.exists():
+        write_bytes(root / LOCK_KNOWN, lock.read_bytes())
+
+
+def _lock_before(execution: Execution, root: Path) -> bytes:
+    """Not simply dvc.lock: when the first stage runs, DVC may have restored others already."""
+    workspace = Path(execution.workspace)
+    if workspace != root:
+        return git_bytes(root, "show", f"{execution.baseline}:dvc.lock") or b""
+    for lock in (root / LOCK_KNOWN, root / "dvc.lock"):
+        if lock.exists():
+            return lock.read_bytes()
+    return b""
 
 
 def read_executions(root: Path) -> list[Execution]:

@@ -10,7 +10,13 @@ from filelock import Timeout
 from dlvc.artifacts import write_json
 from dlvc.errors import UserError
 from dlvc.tracking.address import sqlite_file, tracking_uri, unreachable, without_password
-from dlvc.tracking.execution import Execution, read_executions, recorder_lock, this_process
+from dlvc.tracking.execution import (
+    Execution,
+    read_executions,
+    recorder_lock,
+    remember_lock,
+    this_process,
+)
 from dlvc.tracking.lock import Pipeline, experiments
 from dlvc.tracking.states import Report
 
@@ -32,6 +38,7 @@ def sync(root: Path) -> str:
     if before is not None and _last_stamp(root) == before:
         return "MLflow shows the state of dvc.lock."
     report = _sync(root)
+    remember_lock(root)
     write_json(root / SYNCED, _stamp(root, uri) or {})
     if report.missing:
         raise UserError(
