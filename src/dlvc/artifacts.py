@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from dlvc.errors import UserError
+from dlvc.errors import UserError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -58,9 +58,8 @@ def _readable(path: Path, kind: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a broken pickle can raise anything, MemoryError included
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{path}: not readable as {kind} ({reason}); make it again with `dvc repro`"
+            f"{path}: not readable as {kind} ({first_line(error)}); make it again with `dvc repro`"
         ) from None
 
 

@@ -98,17 +98,27 @@ def test_when_everything_is_killed_the_next_sync_says_so(done, training):
 
 
 def test_a_stage_that_fails_says_why_and_so_does_its_execution(done):
-    done.set({"perceptron.learning_rate": 1e38})
-    failed = done.dvc("repro", "--single-item", "perceptron", ok=False)
+    done.set({"update_rules.per_batch.learning_rate": 1e30})
+    stage = "update_rules@per_batch"
+    failed = done.dvc("repro", "--single-item", stage, ok=False)
     assert failed.returncode != 0
-    done.call("dlvc", "sync", ok=False)
-    run = the_run(done)
+    done.sync()
+    _, run = done.runs(stage)
     assert run.info.status == "FAILED"
     assert "the loss is" in run.data.tags["error"]
     parent = done.client.get_run(run.data.tags["mlflow.parentRunId"])
-    assert parent.info.run_name == "dvc repro --single-item perceptron"
+    assert parent.info.run_name == f"dvc repro --single-item {stage}"
     assert parent.info.status == "FAILED"
-    assert parent.data.tags["failed"] == "perceptron"
+    assert parent.data.tags["failed"] == stage
+
+
+def test_a_mistake_in_params_yaml_is_a_failed_run_that_says_so(done):
+    done.set({"lenet.epochs": "many"})
+    assert done.dvc("repro", ok=False).returncode != 0
+    done.sync()
+    _, run = done.runs("params")
+    assert run.info.status == "FAILED"
+    assert run.data.tags["error"] == "params.yaml: lenet.epochs is 'many'; allowed: integer"
 
 
 def test_an_error_of_ours_leaves_its_traceback(done):

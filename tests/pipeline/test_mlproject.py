@@ -38,8 +38,8 @@ def test_one_stage_with_a_parameter(done):
     assert "\n  epochs: 4 " in done.read("params.yaml")
     assert json.loads(done.read("results/perceptron/metrics.json"))["updates"] == 4
     assert done.states()["perceptron"].params["perceptron.epochs"] == 4
-    shown = json.loads(done.dvc("exp", "show", "--json", "--num", "1").stdout)
-    assert "perceptron.epochs" not in shown  # it parses
+    experiment = done.dvc("exp", "list", "--name-only").stdout.split()[-1]
+    assert "perceptron.epochs" in done.dvc("params", "diff", "HEAD", experiment).stdout
     (run,) = [run for run in done.runs("perceptron") if run.data.params["perceptron.epochs"] == "4"]
     assert run.info.status == "FINISHED"
 
@@ -48,8 +48,8 @@ def test_one_stage_with_a_parameter(done):
     assert run.info.run_id != project_run.info.run_id
     assert project_run.info.status == "FINISHED"
     assert project_run.data.params["perceptron.epochs"] == "4"
-    assert project_run.data.tags["ran"] == "perceptron"
-    assert run.data.tags["dvc.experiment"]
+    assert project_run.data.tags["ran"] == "params, perceptron"
+    assert run.data.tags["dvc.experiment"] == experiment
 
 
 def test_a_profile_is_a_parameter_too(done):
@@ -87,11 +87,13 @@ def test_a_mistake_is_one_line_and_a_failed_run(done, parameter, says):
 
 
 def test_a_stage_that_fails_fails_the_project_run(done):
-    failed = mlflow_run(done, "-e", "perceptron", "-P", "perceptron.learning_rate=1e38", ok=False)
+    diverging = "update_rules.per_batch.learning_rate=1e30"
+    failed = mlflow_run(done, "-e", "update_rules", "-P", diverging, ok=False)
     assert failed.returncode != 0
-    (run,) = [run for run in done.runs("perceptron") if run.info.status == "FAILED"]
+    _, run = done.runs("update_rules@per_batch")
+    assert run.info.status == "FAILED"
     assert "the loss is" in run.data.tags["error"]
-    project_run = newest(done.client, "perceptron")
+    project_run = newest(done.client, "update_rules")
     assert project_run.info.status == "FAILED"
     assert run.data.tags["mlflow.parentRunId"] == project_run.info.run_id
 

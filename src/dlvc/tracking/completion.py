@@ -17,7 +17,6 @@ from dlvc.tracking.journal import now
 from dlvc.tracking.lectures import page_of
 from dlvc.tracking.lock import MissingFileError, Pipeline, StageState
 from dlvc.tracking.models import MODELS, WEIGHTS, log_classifier, point_current
-from dlvc.tracking.run import stage_folder
 from dlvc.tracking.surroundings import git, git_state
 from dlvc.tracking.view import (
     BUILDING,
@@ -153,14 +152,11 @@ def provenance(state: StageState) -> dict[str, str]:
 
 def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
     """The commit whose dvc.lock has the state, and the `dvc` command that brings its files."""
-    folder = stage_folder(state.stage).as_posix()
-    if state.stage == "params":
-        folder = "params.schema.json"
     tags = {"dvc.experiment": pipeline.name} if pipeline.name else {}
     commit = pipeline.revision or _committed(state, pipeline)
     if commit is None:
         return tags | {"dvc.restore": f"dvc checkout {state.stage}"}
-    return tags | {"dvc.commit": commit, "dvc.restore": f"dvc get . {folder} --rev {commit}"}
+    return tags | {"dvc.commit": commit, "dvc.restore": f"dvc get . {state.folder} --rev {commit}"}
 
 
 def _committed(state: StageState, pipeline: Pipeline) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from dlvc.tracking.lock import (
     md5_of,
     read_states,
 )
-from dlvc.tracking.run import stage_folder
 from dlvc.tracking.states import sync_states
 from dlvc.tracking.view import View
 
@@ -141,18 +140,22 @@ class Delivery:
     def _end_incomplete(self, stage: _Stage, pipeline: Pipeline) -> None:
         """A stage that ended well, and whose outs dvc.lock does not have."""
         end = dict(stage.journal.end)
-        run_id, begin = stage.run_id or "", stage.journal.begin
+        run_id, name = stage.run_id or "", stage.journal.begin["stage"]
         if self.execution.by_hand:
-            folder = self.workspace / stage_folder(begin["stage"])
-            files = [file for file in folder.glob("*") if file.is_file()]
-            outs = {str(f.relative_to(self.workspace)): str(md5_of(f)) for f in files}
-            state = StageState(begin["stage"], begin["command"], {}, {}, outs)
-            fill(self.view, run_id, state, pipeline, folder)
+            known = pipeline.states().get(name)
+            if known:
+                self._fill_by_hand(run_id, known, pipeline)
             self.view.log(run_id, tags={"origin": "started by hand, not in dvc.lock"})
         else:
             end |= {"status": "FAILED", "error": "the stage ended well, but DVC took no such outs"}
         self.view.close(run_id, end)
         stage.outcome = end["status"]
+
+    def _fill_by_hand(self, run_id: str, known: StageState, pipeline: Pipeline) -> None:
+        """The run of a stage that DVC does not know of gets the files that lie there now."""
+        folder = self.workspace / known.folder
+        outs = {path: md5_of(self.workspace / path) or "" for path in known.outs}
+        fill(self.view, run_id, replace(known, deps={}, sections={}, outs=outs), pipeline, folder)
 
     def _sum_up(self, parent: str, pipeline: Pipeline, runs: dict[str, str]) -> None:
         """Say on the execution's run what ran, what was restored, what failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,11 @@ class StageState:
         content = [self.stage, self.cmd, dict(self.deps), dict(self.sections), dict(self.outs)]
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> Path:
+        """Where all its outs are; the out itself if there is but one."""
+        return Path(os.path.commonpath(self.outs))
 
     @property
     def params(self) -> dict[str, Any]:

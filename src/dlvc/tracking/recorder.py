@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from dlvc.artifacts import write_bytes
+from dlvc.errors import first_line
 from dlvc.tracking.delivery import Delivery
 from dlvc.tracking.execution import FAILED, RECORD, Execution, recorder_lock
 from dlvc.tracking.view import View
@@ -50,8 +51,7 @@ def record(folder: Path) -> None:
         except Exception as error:  # any failure of a view is survived
             traceback.print_exc()
             delivery = None
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
-            write_bytes(folder / FAILED, reason.encode())
+            write_bytes(folder / FAILED, first_line(error).encode())
             if not running:
                 return
             time.sleep(RETRY)

@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -150,15 +149,3 @@ def _ending(error: BaseException | None) -> dict[str, Any]:
             line = "".join(traceback.format_exception_only(error)).strip()
             trace = "".join(traceback.format_exception(error))
             return {"status": "FAILED", "error": line, "traceback": trace}
-
-
-def stage_folder(stage: str) -> Path:
-    """Where a stage leaves its outs.
-
-    >>> stage_folder("optimizers@adam").as_posix()
-    'results/optimizers/adam'
-    """
-    name, _, variant = stage.partition("@")
-    if name in {"digits", "photos", "features"}:
-        return Path("data") / name
-    return Path("results") / name / variant

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 
 from filelock import Timeout
 
-from dlvc.artifacts import write_json
-from dlvc.errors import UserError
+from dlvc.artifacts import write_bytes, write_json
+from dlvc.errors import UserError, first_line
 from dlvc.tracking.address import sqlite_file, tracking_uri, unreachable, without_password
 from dlvc.tracking.execution import (
     Execution,
@@ -21,6 +22,7 @@ from dlvc.tracking.lock import Pipeline, experiments
 from dlvc.tracking.states import Report
 
 SYNCED = Path(".dlvc/synced.json")
+TROUBLE = Path(".dlvc/sync.log")
 RECORDER_PATIENCE = 120  # seconds for the recorder of an execution that has ended
 
 
@@ -37,7 +39,13 @@ def sync(root: Path) -> str:
     before = _stamp(root, uri)
     if before is not None and _last_stamp(root) == before:
         return "MLflow shows the state of dvc.lock."
-    report = _sync(root)
+    try:
+        report = _sync(root)
+    except Exception as error:  # MLflow's, SQLAlchemy's, the operating system's
+        write_bytes(root / TROUBLE, "".join(traceback.format_exception(error)).encode())
+        raise UserError(
+            f"MLflow failed ({first_line(error)}); nothing is lost, try again; more is in {TROUBLE}"
+        ) from None
     remember_lock(root)
     write_json(root / SYNCED, _stamp(root, uri) or {})
     if report.missing:
@@ -56,12 +64,16 @@ def _sync(root: Path) -> Report:
     from dlvc.tracking.view import View
 
     view = View(root)
+    failed: list[Exception] = []
     for execution in _ended(root):
         folder = execution.folder(root)
-        with recorder_lock(folder):
-            delivery = Delivery(view, execution, folder)
-            delivery.step()
-            delivery.finish()
+        try:
+            with recorder_lock(folder):
+                delivery = Delivery(view, execution, folder)
+                delivery.step()
+                delivery.finish()
+        except Exception as error:  # what cannot be delivered must not keep the rest
+            failed.append(error)
     view.end_abandoned()
 
     itself = this_process("dlvc sync", root)
@@ -76,6 +88,8 @@ def _sync(root: Path) -> Report:
     for run_id in filter(None, parents):
         view.sum_up(run_id, {"restored": report.built}, report.runs)
         view.client.set_terminated(run_id, "FINISHED")
+    if failed:
+        raise failed[0]
     return report
 
 

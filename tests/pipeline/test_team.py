@@ -1,0 +1,61 @@
+"""Two members of a team run the course against one server, which is killed in the middle."""
+
+from __future__ import annotations
+
+from mlflow import MlflowClient
+
+from tests.pipeline.server import Server, database, needs_postgresql
+
+pytestmark = needs_postgresql
+
+
+def test_nothing_is_lost_when_the_server_is_killed_under_two_clients(course, tmp_path):
+    one = course.duplicate(tmp_path / "one")
+    two = course.duplicate(tmp_path / "two")
+    (tmp_path / "server").mkdir()
+    with database() as folder, Server(tmp_path / "server", DLVC_POSTGRES=str(folder)) as server:
+        client = MlflowClient(server.uri)
+        both = [
+            one.start("dvc", "repro", "--force", MLFLOW_TRACKING_URI=server.uri),
+            two.start("dvc", "repro", "--force", "perceptron", MLFLOW_TRACKING_URI=server.uri),
+        ]
+        one.wait_for(lambda: len(one.runs("photos", client)) == 2, seconds=300)
+        server.kill()
+        one.wait_for(lambda: both[1].poll() is not None, seconds=600)  # two ends without a server
+        server.start()
+        for process in both:
+            said = process.said(1200)
+            assert process.returncode == 0, said
+        assert one.read("dvc.lock") == two.read("dvc.lock") == course.read("dvc.lock")
+        for project in (one, two, one):
+            project.sync(MLFLOW_TRACKING_URI=server.uri)
+
+        for stage, state in one.states().items():
+            runs = one.runs(stage, client)
+            assert len(runs) == (2 if stage in PERCEPTRON else 1)  # what two ran, both ran
+            assert {run.info.status for run in runs} == {"FINISHED"}
+            bearers = [run for run in runs if run.data.tags.get("dlvc.state") == state.digest]
+            assert len(bearers) == 1
+            for run in runs:
+                assert_same_curve(client, course, stage, run)
+        executions = client.get_experiment_by_name("Executions")
+        parents = client.search_runs([executions.experiment_id])
+        assert {run.info.status for run in parents} == {"FINISHED"}
+        assert {"dvc repro --force", "dvc repro --force perceptron"} <= {
+            run.info.run_name for run in parents
+        }
+    assert not (one.root / "mlruns").exists()
+
+
+PERCEPTRON = {"params", "photos", "features", "perceptron"}
+
+
+def assert_same_curve(client, course, stage, run):
+    """Every point that a local store has."""
+    local = course.runs(stage)[0].info.run_id
+    for metric in ("train_loss", "test_accuracy", "by_update/test_accuracy"):
+        ours, theirs = (
+            [(point.step, point.value) for point in store.get_metric_history(run_id, metric)]
+            for store, run_id in ((course.client, local), (client, run.info.run_id))
+        )
+        assert theirs == ours
