@@ -160,7 +160,9 @@ class Delivery:
     def _sum_up(self, parent: str, pipeline: Pipeline, runs: dict[str, str]) -> None:
         """Say on the execution's run what ran, what was restored, what failed."""
         before = read_states((self.folder / LOCK_BEFORE).read_text(encoding="utf-8"))
-        watched = {stage.journal.begin["stage"]: stage for stage in self._stages.values()}
+        begun = [stage for stage in self._stages.values() if stage.journal.begin]
+        begun.sort(key=lambda stage: stage.journal.begin["time"])
+        watched = {stage.journal.begin["stage"]: stage for stage in begun}
         told: dict[str, list[str]] = {"ran": [], "restored": [], "failed": [], "unchanged": []}
         for name, stage in watched.items():
             told["ran" if stage.outcome == "FINISHED" else "failed"].append(name)
