@@ -19,7 +19,12 @@ STORE = Path("mlflow.db").resolve()
 PICTURES = Path("docs/ui")
 CURVES = "() => document.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length >= 18"
 DRAWN = "() => [...document.images].some(i => i.complete && i.naturalWidth > 200)"
-TIDY = "document.head.insertAdjacentHTML('beforeend', '<style>.modebar{display:none}</style>')"
+# No bar of tools over the curves, no folder of this machine over the picture.
+TIDY = """
+document.head.insertAdjacentHTML('beforeend', '<style>.modebar{display:none}</style>');
+for (const e of document.querySelectorAll('body *'))
+    if (e.children.length === 0 && e.textContent.includes('file:///')) e.textContent = '';
+"""
 
 
 def main() -> None:
@@ -30,9 +35,9 @@ def main() -> None:
     version = client.get_model_version_by_alias("lenet", "current")
     kernels = f"#/experiments/{lecture}/runs/{version.run_id}/artifacts/conv1.png"
     with tempfile.TemporaryDirectory() as folder, served(STORE, Path(folder)) as server:
-        take(f"{server.address}/{view_link(rules)}", CURVES, 1400, 1330, "update_rules.png")
+        take(f"{server.address}/{view_link(rules)}", CURVES, 1400, 1500, "update_rules.png")
         page = f"{server.address}/{kernels}?workflowType=machine_learning"
-        take(page, DRAWN, 1400, 800, "lenet_kernels.png")
+        take(page, DRAWN, 1400, 640, "lenet_kernels.png")
 
 
 def take(address: str, ready: str, width: int, height: int, name: str) -> None:
@@ -40,6 +45,7 @@ def take(address: str, ready: str, width: int, height: int, name: str) -> None:
     with Browser() as browser:
         browser.open(address, width, height)
         browser.wait_for(ready)
+        browser.click("Close")  # the assistant, which opens by itself once
         time.sleep(3)  # the colours of the runs come late
         browser.evaluate(TIDY)
         PICTURES.mkdir(parents=True, exist_ok=True)

@@ -122,8 +122,12 @@ def test_a_mistake_in_params_yaml_is_a_failed_run_that_says_so(done):
 
 
 def test_an_error_of_ours_leaves_its_traceback(done):
-    done.call("python", "-c", "from dlvc.tracking import stage_run\n"
-              "with stage_run('perceptron', {}): raise ValueError('broken')", ok=False)  # fmt: skip
+    stage = (
+        "from pathlib import Path\n"
+        "from dlvc.tracking import stage_run\n"
+        "with stage_run('perceptron', Path('x'), {}): raise ValueError('broken')\n"
+    )
+    done.call("python", "-c", stage, ok=False)
     done.sync()
     (run,) = [run for run in done.runs("perceptron") if run.info.status == "FAILED"]
     assert run.data.tags["error"] == "ValueError: broken"

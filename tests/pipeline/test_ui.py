@@ -82,7 +82,7 @@ def test_a_lectures_page_tells_its_story(page, browser, client, experiment, name
     browser.open(f"{page}/{view_link(number)}", 1400, 1800)
     browser.wait_for(f"{CURVES}15")
     text = browser.text()
-    sections = ("Over epochs", "Over updates", "The lecture's figures (dashed) beside ours")
+    sections = ("Over epochs", "Over updates", "Beside the lecture's (dashed)")
     charts = ("test_accuracy", "train_loss", "by_update/", "lecture/")
     missing = [name for name in (*names, *sections, *charts) if name not in text]
     assert missing == []

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dlvc.tracking.lock import MissingFileError, Pipeline, bears, experiments, md5_of, read_states
+from dlvc.tracking.hashes import md5_of, md5_of_outs
+from dlvc.tracking.lock import MissingFileError, Pipeline, experiments, read_states
 from tests.imports import ROOT
 
 DVC_YAML = """
@@ -74,7 +75,14 @@ def test_our_md5_is_dvcs_of_files_and_folders(project, state):
     for path, md5 in state.outs.items():
         assert md5_of(project / path) == md5
     assert md5_of(project / "nothing") is None
-    assert bears(project, state)
+
+
+def test_a_stages_report_of_its_outs_has_folders_and_files(project, state, monkeypatch):
+    monkeypatch.chdir(project)
+    report = md5_of_outs(Path("folder"))
+    assert report["folder"] == state.outs["folder"]
+    assert set(report) == {"folder", "folder/a.txt", "folder/b.txt", "folder/below/c.txt"}
+    assert md5_of_outs(Path("file.txt")) == {"file.txt": state.outs["file.txt"]}
 
 
 def test_files_in_folders_are_found_by_name(project, state):

@@ -46,7 +46,7 @@ def main() -> None:
     model = initialise(lambda: DenseNet121(settings.image_size), settings.seed).to(device)
     before = kernels(model)
 
-    with stage_run("densenet", params.select("runtime", "densenet"), device=device) as run:
+    with stage_run("densenet", RESULTS, params.select("runtime", "densenet"), device=device) as run:
         epochs = fit(
             model,
             F.nll_loss,

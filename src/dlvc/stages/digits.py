@@ -34,7 +34,7 @@ def load(settings: Digits) -> Dataset:
 def main() -> None:
     """Parse, load, save."""
     params = read_params()
-    with stage_run("digits", params.select("data.digits")):
+    with stage_run("digits", DIGITS, params.select("data.digits")):
         digits = load(params.data.digits)
         save_dataset(DIGITS, digits)
         sheet = draw_contact_sheet(digits.train_images, digits.train_labels, digits.classes)

@@ -56,7 +56,7 @@ def main() -> None:
     settings = params.features
     photos, summary = open_dataset(PHOTOS), read_json(PHOTOS / "summary.json")
 
-    with stage_run("features", params.select("features")):
+    with stage_run("features", FEATURES, params.select("features")):
         train = extract_all("train", photos.train_images, settings)
         test = extract_all("test", photos.test_images, settings)
         scale = Scale.of(train)

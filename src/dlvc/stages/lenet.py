@@ -45,7 +45,7 @@ def main() -> None:
     model = initialise(LeNet, settings.seed).to(device)
     before = kernels(model)
 
-    with stage_run("lenet", params.select("runtime", "lenet"), device=device) as run:
+    with stage_run("lenet", RESULTS, params.select("runtime", "lenet"), device=device) as run:
         epochs = fit(
             model,
             F.nll_loss,

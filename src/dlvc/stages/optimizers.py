@@ -40,8 +40,10 @@ def main() -> None:
 
     # The same seed for all three: the same initial weights, the same order of batches.
     model = initialise(MLP, shared.seed).to(device)
-    both = (f"optimizers.{key}" for key in ("seed", "epochs", "batch_size", name))
-    with stage_run(f"optimizers@{name}", params.select("runtime", *both), device=device) as run:
+    folder = RESULTS / name
+    own = (f"optimizers.{key}" for key in ("seed", "epochs", "batch_size", name))
+    logged = params.select("runtime", *own)
+    with stage_run(f"optimizers@{name}", folder, logged, device=device) as run:
         epochs = fit(
             model,
             F.cross_entropy,
@@ -54,7 +56,6 @@ def main() -> None:
         )
         curve = follow(epochs, run.log_epoch)
 
-        folder = RESULTS / name
         save_training(folder, model, curve, digits.test_labels, summary, title=f"MLP by {name}")
 
 

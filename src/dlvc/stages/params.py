@@ -19,7 +19,7 @@ SCHEMA = Path("params.schema.json")
 
 def main() -> None:
     """Check, and save what the check allows."""
-    with stage_run("params", {}):
+    with stage_run("params", SCHEMA, {}):
         read_params()
         write_json(SCHEMA, Params.model_json_schema())
 

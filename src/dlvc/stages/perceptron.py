@@ -39,7 +39,7 @@ def main() -> None:
     n_features = train.images.shape[1]
     model = initialise(lambda: Perceptron(n_features), settings.seed).to(device)
     logged = params.select("runtime", "perceptron")
-    with stage_run("perceptron", logged, device=device) as run:
+    with stage_run("perceptron", RESULTS, logged, device=device) as run:
         epochs = fit(
             model,
             one_hot_mse,

@@ -34,7 +34,7 @@ def load(settings: Photos) -> Dataset:
 def main() -> None:
     """Parse, load, save."""
     params = read_params()
-    with stage_run("photos", params.select("data.photos")):
+    with stage_run("photos", PHOTOS, params.select("data.photos")):
         photos = load(params.data.photos)
         save_dataset(PHOTOS, photos)
         sheet = draw_contact_sheet(photos.train_images, photos.train_labels, photos.classes)

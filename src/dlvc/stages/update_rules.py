@@ -49,8 +49,9 @@ def main() -> None:
     test = Samples.of(digits.test_images, digits.test_labels, device)
 
     model = initialise(MLP, seed).to(device)
+    folder = RESULTS / rule
     logged = params.select("runtime", "update_rules.seed", f"update_rules.{rule}")
-    with stage_run(f"update_rules@{rule}", logged, device=device) as run:
+    with stage_run(f"update_rules@{rule}", folder, logged, device=device) as run:
         epochs = fit(
             model,
             F.cross_entropy,
@@ -65,7 +66,6 @@ def main() -> None:
         curve = follow(epochs, run.log_epoch)
 
         title = f"MLP, one update {rule.replace('_', ' ')}"
-        folder = RESULTS / rule
         save_training(folder, model, curve, digits.test_labels, summary, title=title)
         losses = losses_by_update(curve, accumulate)
         write_npy(folder / "update_losses.npy", losses)

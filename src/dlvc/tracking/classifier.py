@@ -5,12 +5,13 @@ MLflow runs this file when the model is loaded ("models from code"): nothing of 
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
-from numpy.typing import NDArray
 
 
 class Classifier(PythonModel):  # type: ignore[misc]
@@ -27,7 +28,7 @@ class Classifier(PythonModel):  # type: ignore[misc]
         from dlvc.models.perceptron import Perceptron
 
         weights = load_file(context.artifacts["weights"])
-        config = context.model_config
+        config = json.loads(Path(context.artifacts["config"]).read_text(encoding="utf-8"))
         match config["model"]:
             case "perceptron":
                 self.model: Any = Perceptron(weights["L.weight"].shape[1])
@@ -42,18 +43,14 @@ class Classifier(PythonModel):  # type: ignore[misc]
         self.gives_probabilities = config["model"] == "perceptron"
         self.torch = torch
 
-    def predict(
-        self,
-        context: PythonModelContext,
-        model_input: np.ndarray,  # MLflow complains of any narrower type
-        params: dict[str, Any] | None = None,
-    ) -> NDArray[np.float32]:
+    # MLflow reads these hints, and complains of any that is narrower.
+    def predict(self, context: PythonModelContext, model_input: np.ndarray) -> np.ndarray:
         """Class probabilities float32 `(N, 10)` of uint8 images or float32 features `(N, ...)`."""
         with self.torch.inference_mode():
             outputs = self.model(self.torch.tensor(np.asarray(model_input)))
             if not self.gives_probabilities:
                 outputs = outputs.softmax(dim=1)  # of log-probabilities, too: softmax(log p) = p
-            probabilities: NDArray[np.float32] = outputs.numpy()
+            probabilities: np.ndarray = outputs.numpy()
             return probabilities
 
 

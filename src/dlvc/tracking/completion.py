@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from dlvc.artifacts import read_json
+from dlvc.tracking.hashes import md5_of_bytes
 from dlvc.tracking.journal import now
 from dlvc.tracking.lectures import page_of
 from dlvc.tracking.lock import MissingFileError, Pipeline, StageState
@@ -144,8 +144,7 @@ def provenance(state: StageState) -> dict[str, str]:
     from any of these one search finds the run."""
     tags = {f"dvc.dep.{path}": md5 for path, md5 in state.deps.items()}
     for name, section in state.sections.items():
-        text = json.dumps(section, sort_keys=True)
-        tags[f"dvc.params.{name}"] = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        tags[f"dvc.params.{name}"] = md5_of_bytes(json.dumps(section, sort_keys=True).encode())
     tags |= {f"dvc.out.{path}": md5 for path, md5 in state.outs.items()}
     return tags | {"dvc.outs": " ".join(state.outs.values())}
 

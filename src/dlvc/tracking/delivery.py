@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlvc.artifacts import write_bytes
 from dlvc.tracking.completion import complete, fill
-from dlvc.tracking.execution import LOCK_BEFORE, Execution, remember_lock
+from dlvc.tracking.execution import LOCK_BEFORE, Execution, forget_locks, locks_after, remember_lock
 from dlvc.tracking.journal import SUFFIX, JournalReader, now
 from dlvc.tracking.lock import (
     MissingFileError,
     Pipeline,
     StageState,
-    bears,
     experiments,
-    md5_of,
     read_states,
 )
 from dlvc.tracking.states import sync_states
@@ -72,6 +72,7 @@ class Delivery:
             self._sum_up(self.parent, pipeline, report.runs)
         remember_lock(self.view.root)
         shutil.rmtree(self.folder)
+        forget_locks(self.view.root)
 
     def _deliver(self, stage: _Stage) -> None:
         journal = stage.journal
@@ -112,8 +113,7 @@ class Delivery:
     def _complete(self, pipeline: Pipeline, *, ended: bool) -> None:
         """Complete the runs of stages that ended well, from dvc.lock and their outs.
 
-        DVC writes a stage into dvc.lock, in several steps, after the stage has ended and before the
-        next one begins: a look in between finds half of it.
+        DVC writes a stage into dvc.lock after the stage has ended and before the next one begins.
         """
         waiting = [s for s in self._stages.values() if s.outcome is None and s.journal.end]
         begun = [s.journal.begin["time"] for s in self._stages.values() if s.journal.begin]
@@ -122,12 +122,27 @@ class Delivery:
             return
         states = pipeline.states()
         for stage in written:
-            state = states.get(stage.journal.begin["stage"])
-            if state and stage.run_id and _is_its_own(state, stage, pipeline):
+            state = self._state_of(stage, states)
+            if state and stage.run_id:
                 at = stage.journal.end["time"]
                 with suppress(MissingFileError):  # somebody has deleted it already
                     complete(self.view, state, pipeline, run_id=stage.run_id, ended=at)
                     stage.outcome = "FINISHED"
+
+    def _state_of(self, stage: _Stage, states: Mapping[str, StageState]) -> StageState | None:
+        """What dvc.lock says, or has said, of this very run: its parameters, and its outs."""
+        name, given = stage.journal.begin["stage"], stage.journal.begin["params"]
+        left = stage.journal.end["outs"]
+        kept = locks_after(self.view.root, stage.journal.end["time"])
+        for found in itertools.chain([states], map(read_states, kept)):
+            state = found.get(name)
+            if (
+                state is not None
+                and all(left.get(path) == md5 for path, md5 in state.outs.items())
+                and all(given.get(key, value) == value for key, value in state.params.items())
+            ):
+                return state
+        return None
 
     def _pipeline(self) -> Pipeline:
         """Where this execution's dvc.lock is: in its folder, or in the commit of its experiment."""
@@ -140,22 +155,21 @@ class Delivery:
     def _end_incomplete(self, stage: _Stage, pipeline: Pipeline) -> None:
         """A stage that ended well, and whose outs dvc.lock does not have."""
         end = dict(stage.journal.end)
-        run_id, name = stage.run_id or "", stage.journal.begin["stage"]
+        run_id = stage.run_id or ""
         if self.execution.by_hand:
-            known = pipeline.states().get(name)
-            if known:
-                self._fill_by_hand(run_id, known, pipeline)
+            self._fill_by_hand(run_id, stage, pipeline)
             self.view.log(run_id, tags={"origin": "started by hand, not in dvc.lock"})
         else:
             end |= {"status": "FAILED", "error": "the stage ended well, but DVC took no such outs"}
         self.view.close(run_id, end)
         stage.outcome = end["status"]
 
-    def _fill_by_hand(self, run_id: str, known: StageState, pipeline: Pipeline) -> None:
+    def _fill_by_hand(self, run_id: str, stage: _Stage, pipeline: Pipeline) -> None:
         """The run of a stage that DVC does not know of gets the files that lie there now."""
-        folder = self.workspace / known.folder
-        outs = {path: md5_of(self.workspace / path) or "" for path in known.outs}
-        fill(self.view, run_id, replace(known, deps={}, sections={}, outs=outs), pipeline, folder)
+        begin, outs = stage.journal.begin, stage.journal.end["outs"]
+        files = {path: md5 for path, md5 in outs.items() if not md5.endswith(".dir")}
+        state = StageState(begin["stage"], begin["command"], {}, {}, files)
+        fill(self.view, run_id, state, pipeline, self.workspace / state.folder)
 
     def _sum_up(self, parent: str, pipeline: Pipeline, runs: dict[str, str]) -> None:
         """Say on the execution's run what ran, what was restored, what failed."""
@@ -178,13 +192,3 @@ class Delivery:
             outcomes = {stage.outcome for stage in watched.values()}
             worst = next((s for s in ("FAILED", "KILLED") if s in outcomes), "FINISHED")
             self.view.client.set_terminated(parent, worst)
-
-
-def _is_its_own(state: StageState, stage: _Stage, pipeline: Pipeline) -> bool:
-    """Whether dvc.lock speaks of this run: of its parameters, and of the files that are there."""
-    given = {
-        key: value for key, value in stage.journal.begin["params"].items() if key in state.params
-    }
-    if any(state.params[key] != value for key, value in given.items()):
-        return False
-    return pipeline.workspace is None or bears(pipeline.workspace, state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from dlvc.artifacts import write_bytes, write_json
-from dlvc.tracking.journal import is_alive
+from dlvc.tracking.journal import is_alive, now
 from dlvc.tracking.surroundings import git_bytes
 
 PARENT_RUN = "DLVC_PARENT_RUN"  # the run of `mlflow run`, which our entry point hands on
@@ -26,6 +27,7 @@ EXECUTIONS = Path(".dlvc/executions")
 RECORD = "execution.json"
 LOCK_BEFORE = "dvc.lock.before"
 LOCK_KNOWN = Path(".dlvc/dvc.lock.known")
+LOCKS = Path(".dlvc/locks")
 FAILED = "failed"  # why the recorder cannot deliver at the moment
 SAID = "said"  # that somebody has told the user so
 
@@ -117,7 +119,28 @@ def begin_execution(execution: Execution, root: Path) -> Path:
     if not (folder / RECORD).exists():
         write_bytes(folder / LOCK_BEFORE, _lock_before(execution, root))
         write_json(folder / RECORD, asdict(execution))
+    _keep_lock(execution, root)
     return folder
+
+
+def _keep_lock(execution: Execution, root: Path) -> None:
+    """Keep dvc.lock as the last stage left it: another execution may soon write over its entry,
+    before the recorder of that stage has seen it."""
+    lock = root / "dvc.lock"
+    if Path(execution.workspace) == root and lock.exists():
+        write_bytes(root / LOCKS / f"{now()}.lock", lock.read_bytes())
+
+
+def locks_after(root: Path, time: int) -> list[str]:
+    """The texts of dvc.lock as the stages that began after that time found it, oldest first."""
+    kept = sorted((root / LOCKS).glob("*.lock"), key=lambda file: int(file.stem))
+    return [file.read_text(encoding="utf-8") for file in kept if int(file.stem) >= time]
+
+
+def forget_locks(root: Path) -> None:
+    """When nothing is left to deliver."""
+    if not read_executions(root):
+        shutil.rmtree(root / LOCKS, ignore_errors=True)
 
 
 def remember_lock(root: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from dlvc.params import flatten
+from dlvc.tracking.hashes import list_folder, md5_of, md5_of_bytes
 from dlvc.tracking.surroundings import git, git_bytes
 
 EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)")
@@ -83,8 +85,7 @@ class Pipeline:
     def states(self) -> dict[str, StageState]:
         """The stages' states; none where there is no readable dvc.lock."""
         if self.workspace is not None:
-            file = self.workspace / "dvc.lock"
-            text = file.read_text(encoding="utf-8") if file.exists() else ""
+            text = read_when_written(self.workspace / "dvc.lock")
         else:
             text = git(self.root, "show", f"{self.revision}:dvc.lock")
         return read_states(text)
@@ -99,7 +100,7 @@ class Pipeline:
         if self.revision is None:
             return None
         content = git_bytes(self.root, "show", f"{self.revision}:{path}")
-        if content is None or _md5(content) != md5:
+        if content is None or md5_of_bytes(content) != md5:
             return None
         kept = self._scratch / md5
         kept.write_bytes(content)
@@ -149,28 +150,16 @@ class Pipeline:
         return (self.root / ".dvc" / (configured or "cache")) / "files" / "md5"
 
 
-def bears(workspace: Path, state: StageState) -> bool:
-    """Whether the files in `workspace` are the outs of `state`."""
-    return all(md5_of(workspace / path) == md5 for path, md5 in state.outs.items())
-
-
-def md5_of(path: Path) -> str | None:
-    """As DVC has it: of a file its md5, of a folder that of the list of its files."""
-    if path.is_file():
-        return _md5(path.read_bytes())
-    if not path.is_dir():
-        return None
-    return _md5(json.dumps(list_folder(path), sort_keys=True).encode()) + ".dir"
-
-
-def list_folder(path: Path) -> list[dict[str, str]]:
-    """The files below a folder, as DVC lists them."""
-    files = [
-        {"md5": _md5(file.read_bytes()), "relpath": file.relative_to(path).as_posix()}
-        for file in path.rglob("*")
-        if file.is_file()
-    ]
-    return sorted(files, key=lambda entry: entry["relpath"])
+def read_when_written(file: Path) -> str:
+    """The text of a file that somebody may be writing at this moment: two looks must agree."""
+    text = None
+    while file.exists():
+        again = file.read_text(encoding="utf-8")
+        if again == text:
+            return again
+        text = again
+        time.sleep(0.1)
+    return ""
 
 
 def experiments(root: Path) -> list[Pipeline]:
@@ -183,7 +172,3 @@ def experiments(root: Path) -> list[Pipeline]:
         if match:
             found.append(Pipeline(root, None, commit, match["name"]))
     return found
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlvc.artifacts import read_npy, read_pickle
+from dlvc.artifacts import read_npy, read_pickle, write_json
 from dlvc.tracking.lock import Pipeline, StageState
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ def _log(
         for package in (code, code / "models"):
             (package / "__init__.py").touch()
         with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()):  # progress bars
+            write_json(Path(scratch) / "config.json", config)
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(__file__).with_name("classifier.py")),
-                artifacts={"weights": str(weights)},
-                model_config=config,
+                artifacts={"weights": str(weights), "config": f"{scratch}/config.json"},
                 signature=signature,
                 input_example=example,
                 code_paths=[str(code)],

@@ -38,7 +38,7 @@ def comparison(lecture_loss: str) -> str:
             _line("by_update/test_accuracy", logarithmic=True),
             _line("by_update/train_loss", logarithmic=True),
         ],
-        "The lecture's figures (dashed) beside ours": [
+        "Beside the lecture's (dashed)": [
             _line("test_accuracy", "lecture/test_accuracy"),
             _line(lecture_loss, f"lecture/{lecture_loss}"),
         ],

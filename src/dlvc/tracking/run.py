@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -25,6 +26,7 @@ from dlvc.tracking.execution import (
     project_root,
     this_execution,
 )
+from dlvc.tracking.hashes import md5_of_outs
 from dlvc.tracking.journal import Journal
 from dlvc.tracking.surroundings import surroundings
 
@@ -38,7 +40,8 @@ STRICT_PATIENCE = 60  # seconds that a strict stage waits at its end for its del
 class StageRun:
     """What a stage says to MLflow, by way of its journal."""
 
-    def __init__(self, stage: str, *, strict: bool) -> None:
+    def __init__(self, stage: str, outs: Path, *, strict: bool) -> None:
+        self.outs = outs
         self.root = project_root()
         self.strict = strict
         self.execution = this_execution()
@@ -77,7 +80,8 @@ class StageRun:
 
     def end(self, error: BaseException | None) -> None:
         """Say how it ended; a strict stage waits until that has been delivered."""
-        self._journal.write("end", **_ending(error))
+        outs = {} if error else md5_of_outs(self.outs)
+        self._journal.write("end", **_ending(error), outs=outs)
         self._journal.close()
         if error is None:
             self._complain(self._undelivered() or unreachable(tracking_uri(self.root)))
@@ -115,16 +119,17 @@ class StageRun:
 
 @contextmanager
 def stage_run(
-    stage: str, params: Mapping[str, Any], *, device: object = "cpu"
+    stage: str, outs: Path, params: Mapping[str, Any], *, device: object = "cpu"
 ) -> Iterator[StageRun]:
     """The run of one stage: RUNNING in MLflow while the block runs, then as the block ended.
 
-    `stage` is its name in dvc.lock, `params` its parameters with flat names as in params.yaml.
+    `stage` is its name in dvc.lock, `outs` the folder or file that it leaves, `params` its
+    parameters with flat names as in params.yaml.
     """
     mode = os.environ.get(MODE, "")
     if mode not in {"", "strict"}:
         raise UserError(f"{MODE} is {mode!r}; allowed: strict, or leave it out")
-    run = StageRun(stage, strict=mode == "strict")
+    run = StageRun(stage, outs, strict=mode == "strict")
     run.begin(stage, params, str(device))
     try:
         yield run
