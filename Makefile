@@ -44,8 +44,8 @@ plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; needs
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
 	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json)$$|src/|data/'
 
-test: lint  ## lint, types, and all tests (15 to 25 minutes)
-	@python -m pytest
+test: lint  ## lint, types, and all tests (about half an hour on two cores)
+	@python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## ruff (rules and format) and mypy
 	@ruff check .
