@@ -19,7 +19,6 @@ from dlvc.profiles import (
     check_overlay,
     parse_overrides,
     read_profile,
-    write_params,
 )
 from tests.imports import ROOT
 
@@ -257,41 +256,3 @@ def test_any_value_goes_through_dvc_unchanged(small_file, values):
     after = through_dvc(small_file, values)
     assert after == SMALL | values
     assert all(type(after[key]) is type(value) for key, value in values.items())
-
-
-@settings(max_examples=12, deadline=None, database=None, derandomize=True)
-@given(LINES | TRICKY | st.sampled_from(TEXTS), st.floats(1e-300, 1e300), st.booleans())
-@example("???", 1e22, True)
-def test_any_value_is_written_into_params_yaml_unchanged(whole_file, path, rate, twice):
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    whole_file.write_text(text, encoding="utf-8")
-    values = {"data.photos.path": path, "lenet.learning_rate": rate, "lenet.epochs": 7}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(whole_file.parent)
-        check_overlay(values, "the values given")
-        write_params(values)
-        if twice:
-            write_params(values)
-    after = flatten(read_yaml(whole_file))
-    assert after == flatten(read_yaml(ROOT / "params.yaml")) | values
-    assert isinstance(after["lenet.epochs"], int)
-
-
-def test_only_the_lines_with_new_values_change_and_every_comment_stays(project):
-    before = (project / "params.yaml").read_text(encoding="utf-8").splitlines()
-    values = {"data.digits.source": "mnist", "densenet.image_size": 224, "lenet.seed": 30}
-    write_params(values)
-    after = (project / "params.yaml").read_text(encoding="utf-8").splitlines()
-    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-    assert [new.split("#")[0].split() for _, new in changed] == [
-        ["source:", "mnist"],
-        ["seed:", "30"],
-        ["image_size:", "224"],
-    ]
-    assert [old.split("#")[1] for old, _ in changed] == [new.split("#")[1] for _, new in changed]
-
-
-def test_values_that_are_there_already_leave_the_file_as_it_was(project):
-    before = (project / "params.yaml").read_bytes()
-    write_params(read_profile("default"))
-    assert (project / "params.yaml").read_bytes() == before

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from dlvc.artifacts import write_bytes
 from dlvc.errors import UserError
 from dlvc.params import PARAMS_FILE, check_params, flatten, parse_yaml, read_yaml, short
 
@@ -65,18 +61,6 @@ def check_overlay(values: Mapping[str, Any], name: str) -> None:
     check_params(content, str(PARAMS_FILE))
     _overlay(content, values, name)
     check_params(content, name)
-
-
-def write_params(values: Mapping[str, Any]) -> None:
-    """Write checked values into params.yaml; its comments stay."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # no line of ours is broken
-    content = yaml.load(PARAMS_FILE.read_text(encoding="utf-8"))
-    _overlay(content, values, str(PARAMS_FILE))
-    text = io.StringIO()
-    yaml.dump(content, text)
-    write_bytes(PARAMS_FILE, text.getvalue().encode())
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:
