@@ -211,11 +211,6 @@ def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("small") / "params.yaml"
 
 
-@pytest.fixture(scope="module")
-def whole_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("whole") / "params.yaml"
-
-
 def through_dvc(file: Path, values: dict[str, Any]) -> dict[str, Any]:
     file.write_text("inner:\n  a: x\n  b: 1\n  c: 0.5\n", encoding="utf-8")
     assert flatten(read_yaml(file)) == SMALL

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 OLDEST, NEWEST = (3, 11), (3, 13)
-DISK_GB = 8  # the environment takes 6.2 GB on Linux, most of it torch's CUDA libraries
+DISK_GB = 8  # the environment takes 6.6 GB on Linux, most of it torch's CUDA libraries
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
@@ -60,7 +60,7 @@ def main() -> None:
     """Create the environment, and mark it as ready when it is complete."""
     check()
     began = time.time()
-    print("set-up: creating .venv (once; 1 to 3 minutes, 6.2 GB)", flush=True)
+    print("set-up: creating .venv (once; 1 to 3 minutes, 6.6 GB)", flush=True)
     shutil.rmtree(str(VENV), ignore_errors=True)  # only an incomplete one gets here
     call(sys.executable, "-m", "venv", str(VENV))
     programs = VENV / "bin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import sqlite3
 import time
@@ -134,7 +135,7 @@ def test_tracking_costs_a_stage_little(done):
         "        try: return call(*args, **kwargs)\n"
         "        finally: spent += time.perf_counter() - began\n"
         "    return inner\n"
-        "for name in ('__init__', 'begin', 'log_epoch', 'end'):\n"
+        "for name in ('begin', 'log_epoch', 'end'):\n"
         "    setattr(run.StageRun, name, timed(getattr(run.StageRun, name)))\n"
         "stage.main()\n"
         "import sys; print('mlflow' in sys.modules, spent)\n"
@@ -143,3 +144,15 @@ def test_tracking_costs_a_stage_little(done):
     imported, spent = last.split()
     assert imported == "False"
     assert float(spent) < 2
+
+
+def test_a_journal_that_cannot_be_written_costs_a_line_and_no_result(done):
+    shutil.rmtree(done.root / ".dlvc", ignore_errors=True)
+    (done.root / ".dlvc").write_text("a file in the way")
+    before = done.read("dvc.lock")
+    stage = done.dvc("repro", "--single-item", "--force", "perceptron")
+    assert stage.stderr.count(LINE) == 1
+    assert done.read("dvc.lock") == before
+    strict = done.dvc("repro", "-s", "-f", "perceptron", ok=False, DLVC_TRACKING="strict")
+    assert strict.returncode != 0
+    assert "DLVC_TRACKING is strict" in strict.stderr

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from dlvc.errors import UserError
+from dlvc.errors import UserError, first_line
 from dlvc.tracking.address import tracking_uri, unreachable
 from dlvc.tracking.execution import (
     FAILED,
@@ -38,76 +38,97 @@ STRICT_PATIENCE = 60  # seconds that a strict stage waits at its end for its del
 
 
 class StageRun:
-    """What a stage says to MLflow, by way of its journal."""
+    """What a stage says to MLflow, by way of its journal. When it cannot, it says so once."""
 
     def __init__(self, stage: str, outs: Path, *, strict: bool) -> None:
-        self.outs = outs
-        self.root = project_root()
-        self.strict = strict
-        self.execution = this_execution()
-        self.folder = begin_execution(self.execution, self.root)
-        self._journal = Journal(self.folder, stage)
+        self._stage = stage
+        self._outs = outs
+        self._strict = strict
+        self._root = project_root()
+        self._folder: Path | None = None
+        self._journal: Journal | None = None
 
-    def begin(self, stage: str, params: Mapping[str, Any], device: str) -> None:
+    def begin(self, params: Mapping[str, Any], device: str) -> None:
         """Say what begins, in which surroundings."""
-        process = psutil.Process()
-        self._journal.write(
-            "begin",
-            stage=stage,
-            pid=process.pid,
-            created=process.create_time(),
-            command=" ".join(["python", *sys.argv]),
-            params=dict(params),
-            surroundings=surroundings(device, in_experiment=bool(self.execution.experiment)),
-        )
-        ensure_recorder(self.folder)
-        self._complain(unreachable(tracking_uri(self.root)))
+        with self._survived():
+            execution = this_execution()
+            self._folder = begin_execution(execution, self._root)
+            self._journal = Journal(self._folder, self._stage)
+            process = psutil.Process()
+            self._write(
+                "begin",
+                stage=self._stage,
+                pid=process.pid,
+                created=process.create_time(),
+                command=" ".join(["python", *sys.argv]),
+                params=dict(params),
+                surroundings=surroundings(device, in_experiment=bool(execution.experiment)),
+            )
+            ensure_recorder(self._folder)
+        self._complain(unreachable(tracking_uri(self._root)))
 
     def log_epoch(self, record: Epoch) -> None:
         """Say what one epoch brought."""
-        self._journal.write(
-            "epoch",
-            epoch=record.epoch,
-            updates=record.updates,
-            metrics={
-                "train_loss": record.train_loss,
-                "train_accuracy": record.train_accuracy,
-                "test_loss": record.test.loss,
-                "test_accuracy": record.test.accuracy,
-            },
-        )
+        metrics = {
+            "train_loss": record.train_loss,
+            "train_accuracy": record.train_accuracy,
+            "test_loss": record.test.loss,
+            "test_accuracy": record.test.accuracy,
+        }
+        with self._survived():
+            self._write("epoch", epoch=record.epoch, updates=record.updates, metrics=metrics)
         self._complain(self._undelivered())
 
     def end(self, error: BaseException | None) -> None:
         """Say how it ended; a strict stage waits until that has been delivered."""
-        outs = {} if error else md5_of_outs(self.outs)
-        self._journal.write("end", **_ending(error), outs=outs)
-        self._journal.close()
+        with self._survived():
+            outs = {} if error else md5_of_outs(self._outs)
+            self._write("end", **_ending(error), outs=outs)
+            if self._journal:
+                self._journal.close()
         if error is None:
-            self._complain(self._undelivered() or unreachable(tracking_uri(self.root)))
-            if self.strict:
+            self._complain(self._undelivered() or unreachable(tracking_uri(self._root)))
+            if self._strict:
                 self._wait()
 
+    def _write(self, event: str, **values: Any) -> None:
+        if self._journal:
+            self._journal.write(event, **values)
+
+    @contextmanager
+    def _survived(self) -> Iterator[None]:
+        """A full disk or a folder that cannot be written to costs the view, not the training."""
+        try:
+            yield
+        except Exception as error:  # whatever it is, it is not the stage's own work
+            self._journal = None
+            self._complain(first_line(error))
+
     def _undelivered(self) -> str | None:
-        failed = self.folder / FAILED
-        return failed.read_text(encoding="utf-8") if failed.exists() else None
+        failed = self._folder / FAILED if self._folder else None
+        return failed.read_text(encoding="utf-8") if failed and failed.exists() else None
 
     def _complain(self, reason: str | None) -> None:
         """Tell the user, once an execution, that the view is missing; strict makes it an error."""
         if not reason:
             return
-        if self.strict:
+        if self._strict:
             raise UserError(f"MLflow is not available ({reason}), and {MODE} is strict")
         try:
-            (self.folder / SAID).touch(exist_ok=False)
+            if self._folder:
+                (self._folder / SAID).touch(exist_ok=False)
         except FileExistsError:
             return
+        except OSError:  # then it is said more than once
+            pass
         print(
             f"MLflow is not available ({reason}); the run goes on, `dlvc sync` will deliver it",
             file=sys.stderr,
         )
 
     def _wait(self) -> None:
+        if self._journal is None:
+            return
         delivered = self._journal.path.with_suffix(".delivered")
         until = time.monotonic() + STRICT_PATIENCE
         while not delivered.exists() or int(delivered.read_text()) < self._journal.events:
@@ -130,7 +151,7 @@ def stage_run(
     if mode not in {"", "strict"}:
         raise UserError(f"{MODE} is {mode!r}; allowed: strict, or leave it out")
     run = StageRun(stage, outs, strict=mode == "strict")
-    run.begin(stage, params, str(device))
+    run.begin(params, str(device))
     try:
         yield run
     except BaseException as error:
