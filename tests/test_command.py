@@ -33,7 +33,7 @@ def test_a_command_without_a_mistake_is_quiet_and_comes_back(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("error", [ValueError("ours"), KeyboardInterrupt(), SystemExit(3)])
+@pytest.mark.parametrize("error", [ValueError("ours"), SystemExit(3)])
 def test_everything_else_goes_on_as_it_was(error, capsys):
     def main() -> None:
         raise error
@@ -42,6 +42,31 @@ def test_everything_else_goes_on_as_it_was(error, capsys):
         run_command(main)
     assert caught.value is error
     assert capsys.readouterr() == ("", "")
+
+
+def test_ctrl_c_is_one_word_and_the_shells_exit_code(capsys):
+    def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        run_command(main)
+    assert caught.value.code == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_sigterm_unwinds_so_that_whoever_has_something_to_end_can_end_it():
+    script = (
+        "import os, signal\n"
+        "from dlvc.command import run_command\n"
+        "def main():\n"
+        "    try: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    finally: print('ended')\n"
+        "run_command(main)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "ended\n", "")
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

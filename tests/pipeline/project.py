@@ -148,6 +148,10 @@ class Project:
         shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
         return Project(root)
 
+    def executions(self) -> list[Path]:
+        """Those that have something to deliver."""
+        return list((self.root / ".dlvc/executions").glob("*"))
+
     def forget(self) -> None:
         """Delete the MLflow store, as README says."""
         (self.root / "mlflow.db").unlink(missing_ok=True)

@@ -137,8 +137,6 @@ def given_and_labels(course, folder, file):
     return features, read_pickle(root / "testLabel.pkl")
 
 
-# MLflow says this of itself when it is imported.
-@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
 @pytest.mark.parametrize("stage", MODELS)
 def test_the_registered_model_gives_the_probabilities_that_the_stage_found(
     course, stage, monkeypatch

@@ -33,6 +33,7 @@ CURVES = {
     "DenseNet, accuracy": ("accuracy", "train", "test"),
     "DenseNet, loss": ("loss", "train", "test"),
 }
+TRAININGS = 9  # each with its own curve, after those that compare
 PICTURES = 7
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
@@ -88,7 +89,7 @@ def test_two_revisions_are_drawn_into_the_same_plot(page_made, tmp_path):
     page_made.dvc("checkout")
     page = Page(tmp_path / "plots/index.html", tmp_path / "profile")
     assert page.console == []
-    assert len(page.drawings()) == len(CURVES)
+    assert len(page.drawings()) == len(CURVES) + TRAININGS
     assert all({"HEAD", "three"} <= set(texts) for texts in page.drawings())
     assert len(page.widths) == 2 * PICTURES
     assert min(page.widths) > 300

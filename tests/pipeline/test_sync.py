@@ -118,6 +118,7 @@ def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
         done.dvc("queue", "start", "-j", "2")
         done.dvc("queue", "logs", "--follow", "brief")
         done.wait_for(lambda: "Success" in done.dvc("queue", "status").stdout)
+    done.wait_for(lambda: not done.executions())  # its recorder has done its work
     done.sync()
     assert_complete(done)
     (brief,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "2"]

@@ -49,7 +49,9 @@ class StageRun:
         self._journal: Journal | None = None
 
     def begin(self, params: Mapping[str, Any], device: str) -> None:
-        """Say what begins, in which surroundings."""
+        """Say what begins, in which surroundings; outside of a project there is nobody to tell."""
+        if not (self._root / "dvc.yaml").exists():
+            return
         with self._survived():
             execution = this_execution()
             self._folder = begin_execution(execution, self._root)

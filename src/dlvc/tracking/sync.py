@@ -84,7 +84,12 @@ def _sync(root: Path) -> Report:
             parents.append(view.open_parent(itself))
         return parents[0]
 
-    report = sync_states(view, [Pipeline(root, root, None), *experiments(root)], parent)
+    # What runs at this moment has a recorder of its own.
+    running = [execution for execution in read_executions(root) if execution.is_running()]
+    busy = {execution.experiment for execution in running}
+    quiet = [found for found in experiments(root) if found.name not in busy]
+    here = [] if any(Path(e.workspace) == root for e in running) else [Pipeline(root, root, None)]
+    report = sync_states(view, [*here, *quiet], parent)
     for run_id in filter(None, parents):
         view.sum_up(run_id, {"restored": report.built}, report.runs)
         view.client.set_terminated(run_id, "FINISHED")
