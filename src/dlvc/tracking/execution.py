@@ -183,6 +183,8 @@ def ensure_recorder(folder: Path) -> None:
     with (folder / "recorder.log").open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", "dlvc.tracking.recorder", str(folder.resolve())],
+            # Not in the working folder, which `dvc exp run --temp` deletes: code is read from it.
+            cwd=folder.parents[2],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
