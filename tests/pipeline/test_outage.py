@@ -6,7 +6,6 @@ import json
 import shutil
 import socket
 import sqlite3
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -39,10 +38,35 @@ def locked_database(file):
         store.close()
 
 
+# The stage, and the seconds that it spends on tracking, as it sees them itself: the time of the
+# whole process says more about what else the machine does.
+TIMED = """
+import sys, time
+import dlvc.stages.perceptron as stage
+from dlvc.command import run_command
+from dlvc.tracking import run
+spent = 0
+def timed(call):
+    def inner(*args, **kwargs):
+        global spent
+        began = time.perf_counter()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            spent += time.perf_counter() - began
+    return inner
+for name in ('begin', 'log_epoch', 'end'):
+    setattr(run.StageRun, name, timed(getattr(run.StageRun, name)))
+run_command(stage.main)
+print('mlflow' in sys.modules, spent)
+"""
+
+
 def timed(project, address):
-    began = time.monotonic()
-    stage = project.call(*STAGE, MLFLOW_TRACKING_URI=address)
-    return stage, time.monotonic() - began
+    stage = project.call("python", "-c", TIMED, MLFLOW_TRACKING_URI=address)
+    imported, spent = stage.stdout.splitlines()[-1].split()
+    assert imported == "False"
+    return stage, float(spent)
 
 
 @pytest.mark.parametrize("kind", ["no server", "mute server", "locked database"])
@@ -52,13 +76,11 @@ def test_an_outage_costs_a_line_and_at_most_five_seconds(done, kind):
         "mute server": mute_server,
         "locked database": lambda: locked_database(done.root / "mlflow.db"),
     }[kind]
-    _, usual = timed(done, f"sqlite:///{done.root / 'mlflow.db'}")
-    done.sync()
     before = len(done.runs("perceptron"))
     with outage() as address:
-        stage, took = timed(done, address)
+        stage, spent = timed(done, address)
         assert stage.stderr.count(LINE) == 1
-        assert took < usual + 5
+        assert spent < 5
         assert "Data and pipelines are up to date." in done.dvc("status").stdout
         failed = done.call("dlvc", "sync", ok=False, MLFLOW_TRACKING_URI=address)
         assert failed.returncode == 2
@@ -124,26 +146,8 @@ def test_tracking_changes_no_result(done):
 
 
 def test_tracking_costs_a_stage_little(done):
-    """The time inside the stage, as the stage itself sees it."""
-    script = (
-        "import time, dlvc.stages.perceptron as stage; from dlvc.tracking import run\n"
-        "spent = 0\n"
-        "def timed(call):\n"
-        "    def inner(*args, **kwargs):\n"
-        "        global spent\n"
-        "        began = time.perf_counter()\n"
-        "        try: return call(*args, **kwargs)\n"
-        "        finally: spent += time.perf_counter() - began\n"
-        "    return inner\n"
-        "for name in ('begin', 'log_epoch', 'end'):\n"
-        "    setattr(run.StageRun, name, timed(getattr(run.StageRun, name)))\n"
-        "stage.main()\n"
-        "import sys; print('mlflow' in sys.modules, spent)\n"
-    )
-    *_, last = done.call("python", "-c", script).stdout.splitlines()
-    imported, spent = last.split()
-    assert imported == "False"
-    assert float(spent) < 2
+    _, spent = timed(done, f"sqlite:///{done.root / 'mlflow.db'}")
+    assert spent < 2
 
 
 def test_a_journal_that_cannot_be_written_costs_a_line_and_no_result(done):

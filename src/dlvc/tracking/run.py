@@ -47,6 +47,7 @@ class StageRun:
         self._root = project_root()
         self._folder: Path | None = None
         self._journal: Journal | None = None
+        self._complained = False
 
     def begin(self, params: Mapping[str, Any], device: str) -> None:
         """Say what begins, in which surroundings; outside of a project there is nobody to tell."""
@@ -89,7 +90,8 @@ class StageRun:
             if self._journal:
                 self._journal.close()
         if error is None:
-            self._complain(self._undelivered() or unreachable(tracking_uri(self._root)))
+            if not self._complained:  # asking again would cost the same wait again
+                self._complain(self._undelivered() or unreachable(tracking_uri(self._root)))
             if self._strict:
                 self._wait()
 
@@ -114,6 +116,7 @@ class StageRun:
         """Tell the user, once an execution, that the view is missing; strict makes it an error."""
         if not reason:
             return
+        self._complained = True
         if self._strict:
             raise UserError(f"MLflow is not available ({reason}), and {MODE} is strict")
         try:
