@@ -14,10 +14,10 @@ from filelock import FileLock
 from dlvc.artifacts import read_json
 from dlvc.tracking.hashes import md5_of_bytes
 from dlvc.tracking.journal import now
-from dlvc.tracking.lectures import page_of
+from dlvc.tracking.lectures import SCALED_LOSS, page_of
 from dlvc.tracking.lock import MissingFileError, Pipeline, StageState
 from dlvc.tracking.models import MODELS, WEIGHTS, log_classifier, point_current
-from dlvc.tracking.surroundings import git, git_state
+from dlvc.tracking.surroundings import git_state
 from dlvc.tracking.view import (
     BUILDING,
     REPEATS,
@@ -53,7 +53,7 @@ def complete(
     """
     experiment = view.experiment_of(state.stage)
     with FileLock(view.root / ".dlvc" / "completion.lock"):
-        bearers = view.find([experiment], STATE, state.digest, FINISHED)
+        bearers = view.find(experiment, STATE, state.digest, FINISHED)
         bearer = _only(view, bearers) if bearers else None
         if bearer and run_id in (None, bearer):
             return bearer, False
@@ -112,13 +112,14 @@ def fill(view: View, run_id: str, state: StageState, pipeline: Pipeline, folder:
     curve = folder / "curves.csv"
     if curve.exists():
         known = {p.step for p in view.client.get_metric_history(run_id, "test_accuracy")}
-        scale = "train_loss_lecture_scale"
-        scaled = {p.step for p in view.client.get_metric_history(run_id, scale)}
+        scaled = {p.step for p in view.client.get_metric_history(run_id, SCALED_LOSS)}
         for row in read_curve(curve):
             epoch = int(row.pop("epoch"))
             every = curve_points(row, epoch, now())
             points += [
-                point for point in every if epoch not in (scaled if point.key == scale else known)
+                point
+                for point in every
+                if epoch not in (scaled if point.key == SCALED_LOSS else known)
             ]
     metrics = folder / "metrics.json"
     tags = provenance(state) | restoring(state, pipeline)
@@ -152,18 +153,10 @@ def provenance(state: StageState) -> dict[str, str]:
 def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
     """The commit whose dvc.lock has the state, and the `dvc` command that brings its files."""
     tags = {"dvc.experiment": pipeline.name} if pipeline.name else {}
-    commit = pipeline.revision or _committed(state, pipeline)
+    commit = pipeline.commit_of(state)
     if commit is None:
         return tags | {"dvc.restore": f"dvc checkout {state.stage}"}
     return tags | {"dvc.commit": commit, "dvc.restore": f"dvc get . {state.folder} --rev {commit}"}
-
-
-def _committed(state: StageState, pipeline: Pipeline) -> str | None:
-    """HEAD, if its dvc.lock has the state."""
-    head = git(pipeline.root, "rev-parse", "HEAD").strip()
-    at_head = Pipeline(pipeline.root, None, head).states() if head else {}
-    same = state.stage in at_head and at_head[state.stage].digest == state.digest
-    return head if same else None
 
 
 def _log_dataset(view: View, run_id: str, state: StageState, pipeline: Pipeline) -> None:

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from dlvc.params import flatten
 from dlvc.tracking.hashes import list_folder, md5_of, md5_of_bytes
-from dlvc.tracking.surroundings import git, git_bytes
+from dlvc.tracking.surroundings import git, git_bytes, head_commit
 
 EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)")
 
@@ -89,6 +89,20 @@ class Pipeline:
         else:
             text = git(self.root, "show", f"{self.revision}:dvc.lock")
         return read_states(text)
+
+    def commit_of(self, state: StageState) -> str | None:
+        """The commit whose dvc.lock has the state: its own, or HEAD if HEAD's is the same."""
+        if self.revision is not None:
+            return self.revision
+        head, states = self._at_head
+        same = state.stage in states and states[state.stage].digest == state.digest
+        return head if same else None
+
+    @cached_property
+    def _at_head(self) -> tuple[str | None, dict[str, StageState]]:
+        """HEAD and the states in its dvc.lock: read once for all stages."""
+        head = head_commit(self.root)
+        return head, Pipeline(self.root, None, head).states() if head else {}
 
     def find(self, path: str, md5: str) -> Path | None:
         """A file with the content that `path` had; None where it is not to be had."""

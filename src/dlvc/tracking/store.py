@@ -17,6 +17,7 @@ from dlvc.tracking.address import sqlite_file, tracking_uri
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+LOCK_PATIENCE = 120  # seconds
 # A dead server blocks a call for four minutes with MLflow's own settings.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -31,12 +32,12 @@ INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
 @contextmanager
-def store_lock(root: Path, timeout: float = 120) -> Iterator[None]:
+def store_lock(root: Path) -> Iterator[None]:
     """One process at a time: several that create the database at once kill each other, and two
     that look for a run before they make it would make two."""
     folder = root / ".dlvc"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / "tracking.lock", timeout=timeout):
+    with FileLock(folder / "tracking.lock", timeout=LOCK_PATIENCE):
         yield
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "mlflow", "dvc")
 # What DVC itself writes: no edit of anybody's.
-WRITTEN_BY_DVC = ("dvc.lock", "params.schema.json", "results", "**/.gitignore")
+WRITTEN_BY_DVC = ("dvc.lock", "params.schema.json", "results/**", "**/.gitignore")
 LONGEST_DIFF = 1_000_000  # characters
 
 
@@ -43,16 +43,21 @@ def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None,
     Files that DVC writes are left out: the run's tags say what is in them. `dvc exp run -S` writes
     params.yaml, too.
     """
-    commit = git(folder, "rev-parse", "HEAD").strip() or None
+    commit = head_commit(folder)
     if commit is None:
         return None, ""
     ignored = [*WRITTEN_BY_DVC, *(["params.yaml"] if in_experiment else [])]
-    paths = [".", *(f":(exclude,glob){name}" for name in ignored), ":(exclude)results"]
+    paths = [".", *(f":(exclude,glob){name}" for name in ignored)]
     diff = git(folder, "diff", "HEAD", "--", *paths)
     for name in git(folder, "ls-files", "--others", "--exclude-standard", "--", *paths).split("\n"):
         if name:
             diff += f"not committed, not in this diff: {name}\n"
     return commit, diff[:LONGEST_DIFF]
+
+
+def head_commit(folder: Path) -> str | None:
+    """The commit that is checked out; None where there is none."""
+    return git(folder, "rev-parse", "HEAD").strip() or None
 
 
 def git(folder: Path, *words: str) -> str:

@@ -20,6 +20,7 @@ from dlvc.tracking.execution import (
 )
 from dlvc.tracking.lock import Pipeline, experiments
 from dlvc.tracking.states import Report
+from dlvc.tracking.surroundings import head_commit
 
 SYNCED = Path(".dlvc/synced.json")
 TROUBLE = Path(".dlvc/sync.log")
@@ -120,14 +121,7 @@ def _stamp(root: Path, uri: str) -> dict[str, object] | None:
     files = [store, Path(f"{store}-wal"), root / "dvc.lock", root / "lectures.yaml"]
     changed = {file.name: file.stat().st_mtime_ns for file in files if file.exists()}
     refs = sorted(f"{found.name} {found.revision}" for found in experiments(root))
-    head = _head(root)
-    return {"uri": uri, "changed": changed, "experiments": refs, "head": head}
-
-
-def _head(root: Path) -> str:
-    from dlvc.tracking.surroundings import git
-
-    return git(root, "rev-parse", "HEAD").strip()
+    return {"uri": uri, "changed": changed, "experiments": refs, "head": head_commit(root)}
 
 
 def _last_stamp(root: Path) -> object:

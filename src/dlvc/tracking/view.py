@@ -44,10 +44,10 @@ class View:
         """The id of an experiment, which is made if it is missing."""
         if experiment.name not in self._experiments:
             with store_lock(self.root):
-                self._experiments[experiment.name] = self._find_or_create(experiment)
+                self._experiments[experiment.name] = self._make_experiment(experiment)
         return self._experiments[experiment.name]
 
-    def _find_or_create(self, experiment: Experiment) -> str:
+    def _make_experiment(self, experiment: Experiment) -> str:
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(experiment.name)
@@ -68,26 +68,24 @@ class View:
         """The id of the experiment of a stage's lecture."""
         return self.experiment(page_of(self.pages, stage).experiment)
 
-    def find(self, experiments: Sequence[str], tag: str, value: str, and_: str = "") -> list[Run]:
+    def find(self, experiment: str, tag: str, value: str, and_: str = "") -> list[Run]:
         """The runs with that tag, oldest first."""
         return list(
             self.client.search_runs(
-                list(experiments),
+                [experiment],
                 f"tags.`{tag}` = '{value}'{and_}",
                 order_by=["attributes.start_time", "attributes.run_id"],
             )
         )
 
-    def find_or_create(
-        self, experiment: str, name: str, tag: str, value: str, start: int, **tags: str
-    ) -> str:
+    def find_or_create(self, experiment: str, name: str, tag: str, value: str, start: int) -> str:
         """The id of the one run with that tag."""
         with store_lock(self.root):
-            found = self.find([experiment], tag, value)
+            found = self.find(experiment, tag, value)
             if found:
                 return str(found[0].info.run_id)
-            every = {tag: value, "mlflow.user": _user(), **tags}
-            run = self.client.create_run(experiment, start, every, name)
+            tags = {tag: value, "mlflow.user": _user()}
+            run = self.client.create_run(experiment, start, tags, name)
         return str(run.info.run_id)
 
     def open_parent(self, execution: Execution) -> str | None:
