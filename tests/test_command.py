@@ -26,11 +26,14 @@ def test_a_user_s_mistake_is_one_line_on_stderr_and_exit_code_2(capsys):
     )
 
 
-def test_a_command_without_a_mistake_is_quiet_and_comes_back(capsys):
-    done = []
-    run_command(lambda: done.append(1))
-    assert done == [1]
-    assert capsys.readouterr() == ("", "")
+def test_a_command_without_a_mistake_says_what_it_says_and_ends():
+    done = run(
+        "import sys\n"
+        "from dlvc.command import run_command\n"
+        "run_command(lambda: (print('out'), print('err', file=sys.stderr)))\n"
+        "print('never')"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "err\n")
 
 
 @pytest.mark.parametrize("error", [ValueError("ours"), SystemExit(3)])

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dlvc.artifacts import parse_yaml, read_yaml
 from dlvc.errors import UserError
-from dlvc.params import Params, check_params, flatten, parse_yaml, read_params, read_yaml
+from dlvc.params import Params, check_params, flatten, read_params
 from tests.imports import ROOT
 
 FILE = ROOT / "params.yaml"
@@ -46,13 +47,11 @@ LECTURES = {
     "perceptron.batch_size": 64,
     "update_rules.per_epoch.learning_rate": 0.1,
     "update_rules.per_epoch.epochs": 10,
-    "update_rules.per_epoch.batch_size": 100,
     "update_rules.per_batch.learning_rate": 0.1,
     "update_rules.per_batch.epochs": 10,
     "update_rules.per_batch.batch_size": 100,
     "update_rules.per_sample.learning_rate": 0.01,
     "update_rules.per_sample.epochs": 10,
-    "update_rules.per_sample.batch_size": 1,
     "optimizers.epochs": 10,
     "optimizers.batch_size": 100,
     "optimizers.sgd.learning_rate": 0.0001,
@@ -77,6 +76,7 @@ def test_nothing_but_data_threads_seeds_and_the_small_densenet_is_ours():
     assert {key for key in ours if not key.startswith(("data.", "runtime."))} == {
         "perceptron.seed",
         "update_rules.seed",
+        "update_rules.per_epoch.batch_size",  # the sum is the same, and larger products are faster
         "optimizers.seed",
         "lenet.seed",
         "densenet.seed",

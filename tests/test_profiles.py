@@ -12,8 +12,9 @@ from dvc.utils.hydra import apply_overrides, to_hydra_overrides
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dlvc.artifacts import read_yaml
 from dlvc.errors import UserError
-from dlvc.params import flatten, read_params, read_yaml
+from dlvc.params import flatten, read_params
 from dlvc.profiles import (
     as_overrides,
     check_overlay,

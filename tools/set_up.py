@@ -75,6 +75,7 @@ def main() -> None:
     call(*install, "--compile-bytecode", "--require-hashes", "-r", str(LOCK))
     call(*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     call(python, "-m", "dlvc.plots")  # else `dvc plots` would need a network
+    call(python, str(ROOT / "tools" / "compile_kernels.py"))
     (VENV / ".ready").touch()
     print(f"set-up: done in {time.time() - began:.0f} s", flush=True)
 

@@ -1,4 +1,4 @@
-"""The only writer and reader of result files: atomic, and the same bytes for the same content.
+"""The only writer and reader of files: atomic, and the same bytes for the same content.
 
 A file gets its name when it is complete (written beside its place, flushed to disk, renamed), so
 a reader never meets half a file and a crash leaves the previous one. Nothing that changes from
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from ruamel.yaml import YAML
 
 from dlvc.errors import UserError, first_line
 
@@ -79,6 +80,28 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file."""
     with _readable(path, "JSON"):
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, as `parse_yaml` takes it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The content of YAML text (version 1.2, duplicate keys refused)."""
+    try:
+        return YAML(typ="safe").load(text)
+    except Exception as error:  # a bad scalar such as `!!bool x` comes as whatever Python raised
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = str(getattr(error, "problem", None) or error) or type(error).__name__
+        raise UserError(f"{name}{where}: not valid YAML ({problem.splitlines()[0]})") from None
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

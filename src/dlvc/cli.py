@@ -62,7 +62,10 @@ def _main() -> None:
     if arguments.command == "run":
         values = read_profile(arguments.profile) if arguments.profile else {}
         values |= parse_overrides(rest)
-        raise SystemExit(run_pipeline(arguments.stage, values))
+        failed = run_pipeline(arguments.stage, values)
+        if failed:
+            raise SystemExit(failed)
+        return
     if rest:
         raise UserError(f"{' '.join(rest)} is not understood; see dlvc {arguments.command} --help")
     match arguments.command:

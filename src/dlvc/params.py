@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
 
+from dlvc.artifacts import read_yaml
 from dlvc.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
@@ -32,10 +32,13 @@ class Section(BaseModel):
 
 
 class Runtime(Section):
-    """Where and with how many threads torch computes."""
+    """Where and how torch computes."""
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Annotated[int, Field(ge=1, le=256)]
+    precision: Literal["float32", "bfloat16"]
+    memory_format: Literal["channels_last", "contiguous"]
+    compile: bool
 
 
 class BundledImages(Section):
@@ -107,11 +110,16 @@ class Features(Section):
     gabor: Gabor
 
 
-class Training(Section):
-    """What every training has."""
+class SampleTraining(Section):
+    """A training image by image."""
 
     learning_rate: LearningRate
     epochs: Count
+
+
+class Training(SampleTraining):
+    """A training batch by batch."""
+
     batch_size: Count
 
 
@@ -127,7 +135,7 @@ class UpdateRules(Section):
     seed: Seed
     per_epoch: Training
     per_batch: Training
-    per_sample: Training
+    per_sample: SampleTraining
 
 
 class Rate(Section):
@@ -185,28 +193,6 @@ class Params(Section):
         if self.densenet.batch_size == 1:
             raise ValueError("densenet.batch_size is 1: batch normalisation needs at least 2")
         return self
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file, as `parse_yaml` takes it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    return parse_yaml(text, str(path))
-
-
-def parse_yaml(text: str, name: str) -> Any:
-    """The content of YAML text (version 1.2, duplicate keys refused)."""
-    try:
-        return YAML(typ="safe").load(text)
-    except Exception as error:  # a bad scalar such as `!!bool x` comes as whatever Python raised
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = str(getattr(error, "problem", None) or error) or type(error).__name__
-        raise UserError(f"{name}{where}: not valid YAML ({problem.splitlines()[0]})") from None
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:

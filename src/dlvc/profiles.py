@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlvc.artifacts import parse_yaml, read_yaml
 from dlvc.errors import UserError
-from dlvc.params import PARAMS_FILE, check_params, flatten, parse_yaml, read_yaml, short
+from dlvc.params import PARAMS_FILE, check_params, flatten, short
 
 PROFILES = Path("profiles")
 HYDRA_WORDS = {"true", "false", "null", "nan", "inf"}  # in small and in capital letters

@@ -21,6 +21,7 @@ from tests.imports import ROOT
 
 # Large enough to learn something, small enough for a test.
 SMALL = {
+    "runtime.threads": 1,  # two of these run at a time
     "data.digits.bundled.train": 2000,
     "data.digits.bundled.test": 500,
     "data.photos.bundled.train": 600,

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlvc.artifacts import read_pickle
-from dlvc.params import read_yaml
+from dlvc.artifacts import read_pickle, read_yaml
 
 LECTURES = {
     "Data": {"params", "digits", "photos"},

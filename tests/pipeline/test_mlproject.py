@@ -12,7 +12,7 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from dlvc.params import read_yaml
+from dlvc.artifacts import read_yaml
 from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.project import SMALL, Project
 

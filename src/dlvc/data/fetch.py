@@ -136,7 +136,7 @@ def _check_address(address: str) -> None:
 class _CheckedRedirects(HTTPRedirectHandler):
     """A redirection must not lead to where we would not have gone by ourselves."""
 
-    def redirect_request(  # noqa: PLR0917 - urllib's signature
+    def redirect_request(
         self,
         req: Request,
         fp: IO[bytes],

@@ -8,13 +8,14 @@ of them, its matrix 65 536 cells.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from dlvc.features.gray import check_gray
 
+PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "energy", "correlation")
 Levels = NDArray[np.uint8]  # (N, K): the gray levels at one end of each image's K pairs
 
 
@@ -43,8 +44,8 @@ def cooccurring_pairs(
     -----
     The co-occurrence matrix is the histogram of the pairs. Made symmetric (each pair counted as
     (i, j) and as (j, i)) and divided by its sum 2K, it is the P(i, j) of the lecture's notebook,
-    `skimage.feature.graycomatrix(image, [2], [0], 256, symmetric=True, normed=True)`; the five
-    functions of this module give its properties without building it.
+    `skimage.feature.graycomatrix(image, [2], [0], 256, symmetric=True, normed=True)`;
+    `graycoprops` gives its properties without building it.
 
     References
     ----------
@@ -64,7 +65,7 @@ def cooccurring_pairs(
 
     Eight pairs of equal levels, three that differ by 1, one by 2: (3 · 1² + 1 · 2²) / 12.
 
-    >>> print(contrast(i, j))
+    >>> print(graycoprops(i, j)[:, PROPERTIES.index("contrast")])
     [0.58333333]
     """
     check_gray(images)
@@ -85,60 +86,82 @@ def cooccurring_pairs(
     return first.reshape(pairs), second.reshape(pairs)
 
 
-def _difference(i: Levels, j: Levels) -> NDArray[np.int32]:
-    return i.astype(np.int32) - j
+def graycoprops(i: Levels, j: Levels) -> NDArray[np.float64]:
+    """The five properties of the co-occurrence matrix P of each image's pairs.
 
+    Parameters
+    ----------
+    i, j : (N, K) uint8 each, as `cooccurring_pairs` gives them
 
-def _mean_over_pairs(values: NDArray[Any]) -> NDArray[np.float64]:
-    """(N, K) to (N,); of an f(i, j) = f(j, i) this is Σ P(i, j) f(i, j)."""
-    mean: NDArray[np.float64] = values.mean(axis=1)
-    return mean
+    Returns
+    -------
+    (N, 5) float64, the columns in the order of `PROPERTIES`:
 
+    contrast        Σ P(i, j) (i − j)², the mean squared difference in a pair
+    dissimilarity   Σ P(i, j) |i − j|, the mean difference in a pair
+    homogeneity     Σ P(i, j) / (1 + (i − j)²), 1 if no pair differs
+    energy          √Σ P(i, j)², 1 if all pixels are alike
+    correlation     Σ P(i, j) (i − μ)(j − μ) / σ², 1 if all pixels are alike
 
-def contrast(i: Levels, j: Levels) -> NDArray[np.float64]:
-    """Σ P(i, j) (i − j)², the mean squared difference in a pair: (N, K) levels to (N,)."""
-    return _mean_over_pairs(_difference(i, j) ** 2)
-
-
-def dissimilarity(i: Levels, j: Levels) -> NDArray[np.float64]:
-    """Σ P(i, j) |i − j|, the mean difference in a pair: (N, K) levels to (N,)."""
-    return _mean_over_pairs(np.abs(_difference(i, j)))
-
-
-def homogeneity(i: Levels, j: Levels) -> NDArray[np.float64]:
-    """Σ P(i, j) / (1 + (i − j)²), 1 if no pair differs: (N, K) levels to (N,)."""
-    return _mean_over_pairs(1 / (1 + _difference(i, j) ** 2))
-
-
-def energy(i: Levels, j: Levels) -> NDArray[np.float64]:
-    """√Σ P(i, j)², 1 if all pixels are alike: (N, K) levels to (N,).
-
-    This is scikit-image's "energy", which the notebook uses; its square is Haralick's angular
-    second moment.
-    """
-    number, pairs = i.shape
-    # Equal pairs, whichever way round, become equal 16-bit codes, and sorting makes runs of them.
-    codes = np.sort(np.maximum(i, j).astype(np.uint16) << 8 | np.minimum(i, j), axis=1)
-    is_start = np.ones(codes.shape, dtype=np.bool_)  # a run never goes on into the next image
-    is_start[:, 1:] = codes[:, 1:] != codes[:, :-1]
-    start = np.flatnonzero(is_start)
-    m = np.diff(start, append=codes.size)  # length of each run
-
-    # m pairs of i ≠ j put m into each of two cells; of i = j they put 2m into one.
-    code = codes.ravel()[start]
-    squares = np.where(code >> 8 == code & 0xFF, (2 * m) ** 2, 2 * m**2)
-    total = np.bincount(start // pairs, weights=squares, minlength=number)  # (N,)
-    root: NDArray[np.float64] = np.sqrt(total) / (2 * pairs)
-    return root
-
-
-def correlation(i: Levels, j: Levels) -> NDArray[np.float64]:
-    """Σ P(i, j) (i − μ)(j − μ) / σ², 1 if all pixels are alike: (N, K) levels to (N,).
-
+    Notes
+    -----
     Mean μ and variance σ² are those of P's two marginals, which are the same, P being symmetric.
+    "Energy" is scikit-image's, which the notebook uses; its square is Haralick's angular second
+    moment. All sums but homogeneity's are sums of whole numbers, and exact.
+
+    >>> i, j = np.array([[0, 0, 3]], np.uint8), np.array([[0, 1, 3]], np.uint8)
+    >>> for name, value in zip(PROPERTIES, graycoprops(i, j)[0], strict=True):
+    ...     print(f"{name} {value:.4f}")
+    contrast 0.3333
+    dissimilarity 0.3333
+    homogeneity 0.8333
+    energy 0.5270
+    correlation 0.8966
     """
-    mean = (_mean_over_pairs(i) + _mean_over_pairs(j))[:, np.newaxis] / 2
-    di, dj = i - mean, j - mean
-    variance = _mean_over_pairs(di**2 + dj**2) / 2
-    covariance = _mean_over_pairs(di * dj)
-    return np.divide(covariance, variance, out=np.ones_like(variance), where=variance > 0)
+    properties = np.empty((len(i), len(PROPERTIES)))
+    _properties(np.ascontiguousarray(i), np.ascontiguousarray(j), properties)
+    return properties
+
+
+@njit(nogil=True, cache=True)
+def _properties(first: Levels, second: Levels, properties: NDArray[np.float64]) -> None:
+    """Fill `properties` (N, 5) from the levels (N, K)."""
+    number, pairs = first.shape
+    inverse = np.empty(256)  # 1 / (1 + d²)
+    for d in range(256):
+        inverse[d] = 1 / (1 + d * d)
+    counts = np.zeros(1 << 16, np.int64)  # of each unordered pair of levels
+    for n in range(number):
+        squared = absolute = total = np.int64(0)
+        similar = 0.0
+        cells = np.int64(
+            0
+        )  # Σ of the squared cells of the matrix, which counts every pair both ways
+        for k in range(pairs):
+            i, j = np.int64(first[n, k]), np.int64(second[n, k])
+            squared += (i - j) * (i - j)
+            absolute += abs(i - j)
+            similar += inverse[abs(i - j)]
+            total += i + j
+            # The m-th pair of levels i ≠ j raises two cells from m − 1 to m, that is m² by 2m − 1;
+            # of i = j it raises one from 2m − 2 to 2m, that is its square by 4 (2m − 1).
+            pair = max(i, j) << 8 | min(i, j)
+            counts[pair] += 1
+            cells += (2 * counts[pair] - 1) * (4 if i == j else 2)
+        middle = np.int64(
+            round(total / (2 * pairs))
+        )  # near the mean, and whole: the sums are exact
+        spread = product = np.int64(0)
+        for k in range(pairs):
+            i, j = np.int64(first[n, k]), np.int64(second[n, k])
+            counts[max(i, j) << 8 | min(i, j)] = 0
+            spread += (i - middle) ** 2 + (j - middle) ** 2
+            product += (i - middle) * (j - middle)
+        rest = total / (2 * pairs) - middle  # of the mean, at most a half
+        variance = spread / (2 * pairs) - rest * rest
+        covariance = product / pairs - rest * rest
+        properties[n, 0] = squared / pairs
+        properties[n, 1] = absolute / pairs
+        properties[n, 2] = similar / pairs
+        properties[n, 3] = math.sqrt(cells) / (2 * pairs)
+        properties[n, 4] = covariance / variance if spread > 0 else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
@@ -49,6 +50,17 @@ def to_gray(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     check_images(images)
     if images.ndim == 3:
         return images
-    red, green, blue = np.moveaxis(images.astype(np.uint32), 3, 0)  # (N, H, W) each
-    luma: NDArray[np.uint32] = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
-    return luma.astype(np.uint8)
+    gray = np.empty(images.shape[:3], np.uint8)
+    _luma(np.ascontiguousarray(images), gray)
+    return gray
+
+
+@njit(nogil=True, cache=True)
+def _luma(images: NDArray[np.uint8], gray: NDArray[np.uint8]) -> None:
+    """Fill `gray` (N, H, W) from RGB `images` (N, H, W, 3)."""
+    number, height, width = gray.shape
+    for n in range(number):
+        for y in range(height):
+            for x in range(width):
+                red, green, blue = images[n, y, x]
+                gray[n, y, x] = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
@@ -39,17 +41,34 @@ def histogram_energy_entropy(
     """
     if bins < 1:
         raise ValueError(f"bins must be at least 1, found {bins}")
-    values = maps.reshape(len(maps), maps.shape[1] * maps.shape[2]).astype(np.float64)  # (N, H·W)
-    low, high = values.min(axis=1), values.max(axis=1)
-    step = (high - low) / bins
+    values = maps.reshape(len(maps), maps.shape[1] * maps.shape[2])  # (N, H·W)
+    energy, entropy = np.empty(len(maps)), np.empty(len(maps))
+    _energy_entropy(np.ascontiguousarray(values), bins, energy, entropy)
+    return energy, entropy
 
-    # A bin's count is what lies above its left edge less what lies above the next bin's.
-    above = np.zeros((len(values), bins + 1))
-    above[:, 0] = values.shape[1]
-    for k in range(1, bins):
-        edge = low + k * step  # in the order in which numpy.linspace rounds
-        above[:, k] = np.count_nonzero(values >= edge[:, np.newaxis], axis=1)
-    p = (above[:, :-1] - above[:, 1:]) / values.shape[1]  # (N, bins)
 
-    surprise = np.log2(1 / np.where(p > 0, p, 1))  # −log₂ p, and 0 for an empty bin
-    return np.sum(p**2, axis=1), np.sum(p * surprise, axis=1)
+@njit(nogil=True, cache=True)
+def _energy_entropy(
+    maps: NDArray[Any], bins: int, energy: NDArray[np.float64], entropy: NDArray[np.float64]
+) -> None:
+    """Fill `energy` and `entropy` (N,) from `maps` (N, H·W)."""
+    number, size = maps.shape
+    for n in range(number):
+        values = maps[n]
+        low, high = float(values.min()), float(values.max())
+        step = (high - low) / bins
+        energy[n] = entropy[n] = 0
+
+        # A bin's count is what lies above its left edge less what lies above the next bin's.
+        above = size
+        for right in range(1, bins + 1):
+            above_next = 0
+            if right < bins:
+                edge = low + right * step  # in the order in which numpy.linspace rounds
+                for k in range(size):
+                    above_next += float(values[k]) >= edge
+            p = (above - above_next) / size
+            above = above_next
+            if p > 0:
+                energy[n] += p * p
+                entropy[n] += p * math.log2(1 / p)

@@ -5,19 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from dlvc.features.gray import check_gray
-
-
-def _sample(padded: NDArray[np.float64], offset: float, margin: int) -> NDArray[np.float64]:
-    """Linear interpolation along the last axis, `offset` pixels from each unpadded one."""
-    size = padded.shape[-1] - 2 * margin
-    position = np.arange(size) + offset
-    fraction = position - np.floor(position)  # not offset − ⌊offset⌋, which rounds differently
-    start = margin + math.floor(offset)
-    lower, upper = padded[..., start : start + size], padded[..., start + 1 : start + 1 + size]
-    return (1 - fraction) * lower + fraction * upper
 
 
 def local_binary_pattern(
@@ -76,14 +67,66 @@ def local_binary_pattern(
     row_offsets = np.round(-radius * np.sin(angle), 5)  # rows count downwards
     column_offsets = np.round(radius * np.cos(angle), 5)
 
-    margin = math.ceil(radius) + 1  # one more, for the upper neighbour in the interpolation
-    padded = np.pad(images.astype(np.float64), ((0, 0), (margin, margin), (margin, margin)))
-    signs = np.empty((neighbours, *images.shape), dtype=np.bool_)  # s(g_p − g_c), (P, N, H, W)
-    for p in range(neighbours):
-        along_rows = _sample(padded, column_offsets[p], margin)  # (N, H + 2 margin, W)
-        g = _sample(along_rows.swapaxes(1, 2), row_offsets[p], margin).swapaxes(1, 2)  # (N, H, W)
-        np.greater_equal(g, images, out=signs[p])
+    height, width = images.shape[1:]
+    codes = np.empty(images.shape, np.uint8)
+    _codes(
+        np.ascontiguousarray(images),
+        np.floor(row_offsets).astype(np.int64),
+        np.floor(column_offsets).astype(np.int64),
+        _fractions(row_offsets, height),
+        _fractions(column_offsets, width),
+        math.ceil(radius) + 1,  # one more, for the upper neighbour in the interpolation
+        codes,
+    )
+    return codes
 
-    ones = signs.sum(axis=0, dtype=np.uint8)
-    changes = (signs[1:] != signs[:-1]).sum(axis=0, dtype=np.uint8)
-    return np.where(changes <= 2, ones, np.uint8(neighbours + 1))
+
+def _fractions(offsets: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """How far beyond a whole pixel each position lies, (P, size)."""
+    positions = np.arange(size) + offsets[:, np.newaxis]
+    return positions - np.floor(positions)  # not offset − ⌊offset⌋, which rounds differently
+
+
+@njit(nogil=True, cache=True)
+def _codes(
+    images: NDArray[np.uint8],
+    tops: NDArray[np.int64],
+    lefts: NDArray[np.int64],
+    row_fractions: NDArray[np.float64],
+    column_fractions: NDArray[np.float64],
+    margin: int,
+    codes: NDArray[np.uint8],
+) -> None:
+    """Fill `codes` (N, H, W); the p-th point lies between two rows and two columns of pixels."""
+    number, height, width = images.shape
+    neighbours = len(tops)
+    padded = np.zeros((height + 2 * margin, width + 2 * margin))
+    between_columns = np.empty((height + 1, width))
+    last = np.empty((height, width), np.uint8)  # s of the point before
+    ones = np.empty((height, width), np.uint8)
+    changes = np.empty((height, width), np.uint8)
+    for n in range(number):
+        for y in range(height):
+            for x in range(width):
+                padded[margin + y, margin + x] = images[n, y, x]
+                ones[y, x] = changes[y, x] = 0
+        for p in range(neighbours):
+            left = margin + lefts[p]
+            for y in range(height + 1):
+                lower = padded[margin + tops[p] + y, left : left + width]
+                upper = padded[margin + tops[p] + y, left + 1 : left + 1 + width]
+                for x in range(width):
+                    f = column_fractions[p, x]
+                    between_columns[y, x] = (1 - f) * lower[x] + f * upper[x]
+            for y in range(height):
+                f = row_fractions[p, y]
+                for x in range(width):
+                    g = (1 - f) * between_columns[y, x] + f * between_columns[y + 1, x]
+                    s = np.uint8(g >= images[n, y, x])
+                    ones[y, x] += s
+                    if p > 0:
+                        changes[y, x] += s ^ last[y, x]
+                    last[y, x] = s
+        for y in range(height):
+            for x in range(width):
+                codes[n, y, x] = ones[y, x] if changes[y, x] <= 2 else neighbours + 1

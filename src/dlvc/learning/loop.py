@@ -114,7 +114,7 @@ def train_one_epoch(
     correct = torch.zeros((), dtype=torch.int64, device=samples.labels.device)
     for number, chosen in enumerate(order):
         index = chosen.to(samples.labels.device)
-        images, labels = samples.images[index], samples.labels[index]
+        images, labels = samples.images.index_select(0, index), samples.labels[index]
         outputs = model(images)
         loss = loss_function(outputs, labels)
         if accumulate:
@@ -126,7 +126,7 @@ def train_one_epoch(
         losses[number] = loss.detach()
         correct += (outputs.detach().argmax(dim=1) == labels).sum()
         if (number + 1) % CHECK_EVERY == 0 or number + 1 == len(order):
-            report(number + 1, _finite_loss(losses[: number + 1]))
+            report(number + 1, finite_loss(losses[: number + 1]))
     if accumulate:
         optimizer.step()
         optimizer.zero_grad()
@@ -163,18 +163,20 @@ def fit(
     batch_size: int,
     generator: torch.Generator,
     accumulate: bool = False,
+    one_epoch: Callable[..., tuple[NDArray[np.float32], float]] = train_one_epoch,
 ) -> Iterator[Epoch]:
     """Train `model` in place, one record an epoch.
 
-    `generator` draws the order of the samples, afresh for every epoch. Raises `UserError` that
-    names the epoch and the update when the loss is no longer a finite number.
+    `generator` draws the order of the samples, afresh for every epoch. `one_epoch` passes them
+    once: `train_one_epoch`, or what does the same another way. Raises `UserError` that names the
+    epoch and the update when the loss is no longer a finite number.
     """
     updates = 0
     for number in range(1, epochs + 1):
         order = batches(len(train), batch_size, generator)
         with progress_bar(f"epoch {number}/{epochs}", len(order)) as bar:
             try:
-                batch_losses, accuracy = train_one_epoch(
+                batch_losses, accuracy = one_epoch(
                     model, loss_function, optimizer, train, order, accumulate=accumulate, report=bar
                 )
             except _DivergedError as diverged:
@@ -211,8 +213,8 @@ class _DivergedError(Exception):
         self.loss = loss
 
 
-def _finite_loss(losses: Tensor) -> float:
-    """The last loss, if all are finite numbers."""
+def finite_loss(losses: Tensor) -> float:
+    """The last loss, if all are finite numbers; else what `fit` tells the user of."""
     bad = (~torch.isfinite(losses)).nonzero()
     if len(bad):
         raise _DivergedError(int(bad[0]) + 1, losses[bad[0]].item())

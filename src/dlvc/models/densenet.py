@@ -26,17 +26,15 @@ class DenseNet121(nn.Module):
     def __init__(self, image_size: int) -> None:
         super().__init__()
         self.image_size = image_size
-        net = densenet121(weights=None)
-        net.classifier = nn.Linear(net.classifier.in_features, CLASSES)
-        # The layout in memory, not the arithmetic: 1.4 times the images a second on a CPU.
-        self.net = net.to(memory_format=torch.channels_last)
+        self.net = densenet121(weights=None)
+        self.net.classifier = nn.Linear(self.net.classifier.in_features, CLASSES)
 
     def forward(self, photos: Tensor) -> Tensor:
         """Log-probabilities `(N, 10)` of uint8 photographs `(N, 32, 32, 3)`."""
-        x = unit_interval(photos).permute(0, 3, 1, 2)  # (N, 3, 32, 32), channels last in memory
+        x = unit_interval(photos).permute(0, 3, 1, 2).contiguous()  # (N, 3, 32, 32)
         x = enlarge(x, self.image_size)  # (N, 3, S, S)
         x = self.net(x)  # (N, 10)
-        return F.log_softmax(x, dim=1)
+        return F.log_softmax(x, dim=1, dtype=torch.float32)
 
     @property
     def conv0(self) -> Tensor:

@@ -13,7 +13,7 @@ from dlvc.command import run_command
 from dlvc.data.dataset import open_dataset
 from dlvc.figures.kernels import draw_kernels
 from dlvc.learning.loop import Samples, fit
-from dlvc.learning.optimizers import adam
+from dlvc.learning.optimizers import Adam
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.densenet import DenseNet121
@@ -37,20 +37,22 @@ def main() -> None:
     """Parse, load, train, save."""
     params = read_params()
     settings = params.densenet
-    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+    runtime = prepare_runtime(params.runtime)
 
     photos, summary = open_dataset(PHOTOS), read_json(PHOTOS / "summary.json")
-    train = Samples.of(photos.train_images, photos.train_labels, device)
-    test = Samples.of(photos.test_images, photos.test_labels, device)
+    train = Samples.of(photos.train_images, photos.train_labels, runtime.device)
+    test = Samples.of(photos.test_images, photos.test_labels, runtime.device)
 
-    model = initialise(lambda: DenseNet121(settings.image_size), settings.seed).to(device)
+    model = runtime.prepare(initialise(lambda: DenseNet121(settings.image_size), settings.seed))
     before = kernels(model)
 
-    with stage_run("densenet", RESULTS, params.select("runtime", "densenet"), device=device) as run:
+    with stage_run(
+        "densenet", RESULTS, params.select("runtime", "densenet"), device=runtime.device
+    ) as run:
         epochs = fit(
             model,
             F.nll_loss,
-            adam(model.parameters(), settings.learning_rate),
+            Adam(model.parameters(), settings.learning_rate),
             train,
             test,
             epochs=settings.epochs,

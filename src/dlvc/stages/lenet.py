@@ -13,7 +13,7 @@ from dlvc.command import run_command
 from dlvc.data.dataset import open_dataset
 from dlvc.figures.kernels import draw_kernels
 from dlvc.learning.loop import Samples, fit
-from dlvc.learning.optimizers import adam
+from dlvc.learning.optimizers import Adam
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
@@ -36,20 +36,22 @@ def main() -> None:
     """Parse, load, train, save."""
     params = read_params()
     settings = params.lenet
-    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+    runtime = prepare_runtime(params.runtime)
 
     digits, summary = open_dataset(DIGITS), read_json(DIGITS / "summary.json")
-    train = Samples.of(digits.train_images, digits.train_labels, device)
-    test = Samples.of(digits.test_images, digits.test_labels, device)
+    train = Samples.of(digits.train_images, digits.train_labels, runtime.device)
+    test = Samples.of(digits.test_images, digits.test_labels, runtime.device)
 
-    model = initialise(LeNet, settings.seed).to(device)
+    model = runtime.prepare(initialise(LeNet, settings.seed))
     before = kernels(model)
 
-    with stage_run("lenet", RESULTS, params.select("runtime", "lenet"), device=device) as run:
+    with stage_run(
+        "lenet", RESULTS, params.select("runtime", "lenet"), device=runtime.device
+    ) as run:
         epochs = fit(
             model,
             F.nll_loss,
-            adam(model.parameters(), settings.learning_rate),
+            Adam(model.parameters(), settings.learning_rate),
             train,
             test,
             epochs=settings.epochs,

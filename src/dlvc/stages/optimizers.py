@@ -12,7 +12,7 @@ from dlvc.artifacts import read_json
 from dlvc.command import run_command, variant
 from dlvc.data.dataset import open_dataset
 from dlvc.learning.loop import Samples, fit
-from dlvc.learning.optimizers import Optimizer, adam, momentum, sgd
+from dlvc.learning.optimizers import Adam, GradientDescent, Momentum, Optimizer
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
@@ -23,7 +23,11 @@ from dlvc.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/optimizers")
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": sgd, "momentum": momentum, "adam": adam}
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": GradientDescent,
+    "momentum": Momentum,
+    "adam": Adam,
+}
 
 
 def main() -> None:
@@ -32,18 +36,18 @@ def main() -> None:
     params = read_params()
     shared = params.optimizers
     settings = flatten(getattr(shared, name).model_dump())
-    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+    runtime = prepare_runtime(params.runtime)
 
     digits, summary = open_dataset(DIGITS), read_json(DIGITS / "summary.json")
-    train = Samples.of(digits.train_images, digits.train_labels, device)
-    test = Samples.of(digits.test_images, digits.test_labels, device)
+    train = Samples.of(digits.train_images, digits.train_labels, runtime.device)
+    test = Samples.of(digits.test_images, digits.test_labels, runtime.device)
 
     # The same seed for all three: the same initial weights, the same order of batches.
-    model = initialise(MLP, shared.seed).to(device)
+    model = runtime.prepare(initialise(MLP, shared.seed))
     folder = RESULTS / name
     own = (f"optimizers.{key}" for key in ("seed", "epochs", "batch_size", name))
     logged = params.select("runtime", *own)
-    with stage_run(f"optimizers@{name}", folder, logged, device=device) as run:
+    with stage_run(f"optimizers@{name}", folder, logged, device=runtime.device) as run:
         epochs = fit(
             model,
             F.cross_entropy,

@@ -27,19 +27,20 @@ def main() -> None:
     """Parse, load, train, save."""
     params = read_params()
     settings = params.perceptron
-    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+    runtime = prepare_runtime(params.runtime)
 
     summary = read_json(FEATURES / "summary.json")
     features = [read_pickle(FEATURES / f"{part}Feats.pkl") for part in ("train", "test")]
     labels = [read_pickle(FEATURES / f"{part}Label.pkl") for part in ("train", "test")]
     train, test = (
-        Samples.of(x.astype(np.float32), y, device) for x, y in zip(features, labels, strict=True)
+        Samples.of(x.astype(np.float32), y, runtime.device)
+        for x, y in zip(features, labels, strict=True)
     )
 
     n_features = train.images.shape[1]
-    model = initialise(lambda: Perceptron(n_features), settings.seed).to(device)
+    model = runtime.prepare(initialise(lambda: Perceptron(n_features), settings.seed))
     logged = params.select("runtime", "perceptron")
-    with stage_run("perceptron", RESULTS, logged, device=device) as run:
+    with stage_run("perceptron", RESULTS, logged, device=runtime.device) as run:
         epochs = fit(
             model,
             one_hot_mse,

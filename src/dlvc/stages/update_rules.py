@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from dlvc.artifacts import read_json, write_figure, write_npy
 from dlvc.command import run_command, variant
 from dlvc.data.dataset import open_dataset
 from dlvc.figures.curves import draw_updates
-from dlvc.learning.loop import Epoch, Samples, fit
+from dlvc.learning.loop import Epoch, Samples, fit, train_one_epoch
 from dlvc.learning.optimizers import GradientDescent
+from dlvc.learning.per_sample import train_one_epoch as train_image_by_image
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
 from dlvc.models.initialise import initialise
@@ -42,16 +44,19 @@ def main() -> None:
     settings = getattr(params.update_rules, rule)
     seed = params.update_rules.seed
     accumulate = rule == "per_epoch"  # the other two are the same rule at another batch size
-    device = prepare_runtime(params.runtime.device, params.runtime.threads)
+    runtime = prepare_runtime(params.runtime)
+    one_by_one = rule == "per_sample"
+    if one_by_one:  # written out for the CPU: one image is too little work for a GPU
+        runtime = replace(runtime, device=torch.device("cpu"), reduced=None, compile=False)
 
     digits, summary = open_dataset(DIGITS), read_json(DIGITS / "summary.json")
-    train = Samples.of(digits.train_images, digits.train_labels, device)
-    test = Samples.of(digits.test_images, digits.test_labels, device)
+    train = Samples.of(digits.train_images, digits.train_labels, runtime.device)
+    test = Samples.of(digits.test_images, digits.test_labels, runtime.device)
 
-    model = initialise(MLP, seed).to(device)
+    model = runtime.prepare(initialise(MLP, seed))
     folder = RESULTS / rule
     logged = params.select("runtime", "update_rules.seed", f"update_rules.{rule}")
-    with stage_run(f"update_rules@{rule}", folder, logged, device=device) as run:
+    with stage_run(f"update_rules@{rule}", folder, logged, device=runtime.device) as run:
         epochs = fit(
             model,
             F.cross_entropy,
@@ -59,9 +64,10 @@ def main() -> None:
             train,
             test,
             epochs=settings.epochs,
-            batch_size=settings.batch_size,
+            batch_size=1 if one_by_one else settings.batch_size,
             generator=torch.Generator().manual_seed(seed),
             accumulate=accumulate,
+            one_epoch=train_image_by_image if one_by_one else train_one_epoch,
         )
         curve = follow(epochs, run.log_epoch)
 

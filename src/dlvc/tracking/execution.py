@@ -188,5 +188,7 @@ def ensure_recorder(folder: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Ctrl-C in the terminal is for the stage
+            # Ctrl-C in the terminal is for the stage. A session of its own would be safe from it,
+            # too, but Linux shares the processor between sessions first, however nice one is.
+            process_group=0,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlvc.params import read_yaml
+from dlvc.artifacts import read_yaml
 from dlvc.tracking.page import COLOURS, VIEW_TAG, comparison, view_link
 
 SCALED_LOSS = "train_loss_lecture_scale"

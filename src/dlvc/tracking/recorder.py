@@ -7,6 +7,7 @@ answer keeps nobody but this process. What it cannot deliver, `dlvc sync` delive
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -27,6 +28,7 @@ RETRY = 10  # seconds between two attempts to reach a store that failed
 def main() -> None:
     """Record the execution whose folder is the one argument."""
     folder = Path(sys.argv[1])
+    os.nice(19)  # training with a thread a core waits for its slowest thread
     try:
         with recorder_lock(folder).acquire(timeout=0):
             record(folder)

@@ -105,7 +105,10 @@ def _ended(root: Path) -> list[Execution]:
 
 def _wait_for_recorders(root: Path) -> None:
     """A recorder whose execution has ended is about to finish by itself."""
-    for execution in _ended(root):
+    ended = _ended(root)
+    if ended:  # MLflow will be needed: it is imported while they work
+        import dlvc.tracking.view  # noqa: F401
+    for execution in ended:
         try:
             with recorder_lock(execution.folder(root)).acquire(timeout=RECORDER_PATIENCE):
                 pass

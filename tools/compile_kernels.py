@@ -1,0 +1,30 @@
+"""Let Numba compile what it compiles, which takes some seconds, before anybody waits for it.
+
+It keeps the machine code beside the source, in `__pycache__`, for this processor alone; where it is
+missing or the source is newer, the first call compiles. The set-up calls this once.
+"""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from dlvc.features import extract
+from dlvc.learning.loop import Samples
+from dlvc.learning.optimizers import GradientDescent
+from dlvc.learning.per_sample import train_one_epoch
+from dlvc.models.mlp import MLP
+
+
+def main() -> None:
+    """Extract one image's features, and learn from one."""
+    images = np.zeros((1, 32, 32, 3), np.uint8)
+    images.flags.writeable = False  # as the stage has them, from a file: another type to Numba
+    extract(images)
+    model = MLP()
+    digit = Samples(torch.zeros(1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    rule = GradientDescent(model.parameters(), learning_rate=0.01)
+    train_one_epoch(model, F.cross_entropy, rule, digit, [torch.tensor([0])])
+
+
+if __name__ == "__main__":
+    main()
