@@ -11,7 +11,7 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run sync test lint ui plots experiments database database-stop server lock clean
+.PHONY: help run sync bench test lint ui plots experiments database database-stop server lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; needs
 
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
 	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json)$$|src/|data/'
+
+bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; nothing else beside it)
+	@python -m benchmarks
 
 test: lint  ## lint, types, and all tests (about half an hour on two cores)
 	@python -m pytest -n 2 --dist loadfile

@@ -1,10 +1,16 @@
+import re
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 from skimage.filters import gabor
 
-from dlvc.features import FEATURE_NAMES, extract, extraction
+import dlvc.features
+from dlvc.data.bundled import bundled_photos
+from dlvc.features import FEATURE_NAMES, extract, extraction, gabor_magnitude, to_gray
 
 
 def energy_entropy(values):
@@ -80,6 +86,50 @@ def test_chunks_of_a_memory_map_make_no_difference(tmp_path, monkeypatch, rgb_im
     for chunk_pixels in (1, 3 * 32 * 32 + 5):  # one image at a time; three, and a rest
         monkeypatch.setattr(extraction, "CHUNK_PIXELS", chunk_pixels)
         np.testing.assert_array_equal(extract(images), expected)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_a_memory_map_is_not_held_in_memory(tmp_path):
+    path = tmp_path / "images.npy"
+    np.save(path, np.zeros((40_000, 32, 32, 3), np.uint8))  # 120 MB
+
+    def held() -> int:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(re.search(r"RssFile:\s+(\d+) kB", status)[1])
+
+    images = np.load(path, mmap_mode="r")
+    extract(images[:64])
+    before = held()
+    extract(images)
+    assert held() - before < 20_000
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_change_no_value(rgb_images, monkeypatch, threads):
+    expected = extract(rgb_images, threads=1)
+    monkeypatch.setattr(extraction, "CHUNK_PIXELS", 3 * 32 * 32)
+    np.testing.assert_array_equal(extract(rgb_images, threads=threads), expected)
+
+
+def test_an_error_in_one_chunk_ends_all(monkeypatch):
+    monkeypatch.setattr(extraction, "CHUNK_PIXELS", 64)
+    images = np.zeros((50, 8, 8), np.uint8)
+    images[20] = 200
+    done = []
+    with pytest.raises(ValueError, match="a gray level is 200"):
+        extract(images, glcm_levels=16, threads=2, progress=done.append)
+    assert done == list(range(1, 21))
+
+
+def test_every_bundled_photograph_has_scikit_images_maps():
+    """All of them, since a response that is nearly a whole number is one in ten thousands."""
+    photos = bundled_photos(train=2500, test=500, seed=1)
+    grays = to_gray(np.concatenate([photos.train_images, photos.test_images]))
+    codes, magnitudes = dlvc.features.local_binary_pattern(grays), gabor_magnitude(grays)
+    for gray, code, magnitude in zip(grays, codes, magnitudes, strict=True):
+        real, imag = gabor(gray.astype(np.int64), 0.6)
+        np.testing.assert_array_equal(magnitude, (real**2 + imag**2) // 2)
+        np.testing.assert_array_equal(code, local_binary_pattern(gray, 5, 2, "uniform"))
 
 
 def test_progress_counts_the_images_done(monkeypatch, rgb_images):

@@ -8,10 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dlvc.data.bundled import bundled_digits
 from dlvc.errors import UserError
 from dlvc.learning.loop import Samples, batches, evaluate, fit, train_one_epoch
 from dlvc.learning.optimizers import GradientDescent
 from dlvc.models.initialise import initialise
+from dlvc.models.mlp import MLP
 
 N, FEATURES, CLASSES = 23, 5, 3
 
@@ -66,6 +68,26 @@ def test_one_update_an_epoch_is_the_gradient_of_the_mean_of_the_batch_means(samp
 
     assert epoch.updates == 1
     np.testing.assert_allclose(weights(model), weights(reference), rtol=0, atol=1e-14)
+
+
+def test_an_mlps_gradient_of_an_epoch_is_the_notebooks():
+    """The notebook goes back once through the graphs of all batches; we hold one batch's."""
+    digits = bundled_digits(train=1000, test=10, seed=1)
+    whole = Samples.of(digits.train_images, digits.train_labels, torch.device("cpu"))
+    model, reference = initialise(MLP, seed=1), initialise(MLP, seed=1)
+    order = batches(len(whole), 100, torch.Generator().manual_seed(3))
+    total = sum(F.cross_entropy(reference(whole.images[i]), whole.labels[i]) for i in order)
+    (total / len(order)).backward()
+
+    class Keep(GradientDescent):
+        def step(self):
+            self.gradients = [w.grad for w in self.parameters]
+
+    for batch_size in (100, 500):  # one sum, however it is cut
+        keep = Keep(model.parameters(), 0.1)
+        run(model, whole, batch_size=batch_size, accumulate=True, optimizer=keep)
+        for g, w in zip(keep.gradients, reference.parameters(), strict=True):
+            torch.testing.assert_close(g, w.grad, rtol=0, atol=1e-6)
 
 
 def test_with_equal_batches_one_update_an_epoch_is_one_step_on_the_whole_set(samples):

@@ -70,6 +70,10 @@ class Project:
             if (ROOT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, root / name)
+        for name in (ROOT / "src").rglob("__pycache__/*.nb?"):  # what Numba has compiled
+            kept = root / name.relative_to(ROOT)
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copy2(name, kept)
         # The committed lock speaks of other parameters; without it every stage is new.
         (root / "dvc.lock").unlink(missing_ok=True)
         project = cls(root)

@@ -28,7 +28,7 @@ RETRY = 10  # seconds between two attempts to reach a store that failed
 def main() -> None:
     """Record the execution whose folder is the one argument."""
     folder = Path(sys.argv[1])
-    os.nice(19)  # training with a thread a core waits for its slowest thread
+    os.nice(5)  # training with a thread a core waits for the slowest; 10 is late on a busy machine
     try:
         with recorder_lock(folder).acquire(timeout=0):
             record(folder)

@@ -1,0 +1,308 @@
+"""`make bench`: the lectures' own loops and ours, in turn, as a table of medians and ratios."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks import lecture_loops
+from benchmarks.lecture_features import features_of_all
+from benchmarks.measure import Times, Work, in_turn, machine, peak_memory
+from benchmarks.pipeline import measure_pipeline
+from dlvc.data.bundled import bundled_digits, bundled_photos
+from dlvc.data.dataset import Dataset
+from dlvc.data.mnist import load_mnist
+from dlvc.features import extract
+from dlvc.learning import per_sample
+from dlvc.learning.loop import Samples, batches, fit, train_one_epoch
+from dlvc.learning.optimizers import Adam, GradientDescent, Optimizer
+from dlvc.learning.runtime import Runtime, prepare_runtime
+from dlvc.models.densenet import DenseNet121
+from dlvc.models.initialise import initialise
+from dlvc.models.lenet import LeNet
+from dlvc.models.mlp import MLP
+from dlvc.params import Runtime as Settings
+
+TURNS = 3
+CPU = torch.device("cpu")
+LOOP_IMAGES = 300  # scikit-image needs milliseconds for each
+SAMPLE_UPDATES = 3000  # of the lecture's 60,000: they would take minutes
+DENSENET_UPDATES = 3
+RESIDENT = 1000  # megabytes that a million images may take
+GRADIENT_SHAPES = ((784, 400), (400, 256), (256, 10))
+
+
+def runtime() -> Runtime:
+    """As params.yaml has it: float32, two threads."""
+    return prepare_runtime(
+        Settings(
+            device="cpu",
+            threads=2,
+            precision="float32",
+            memory_format="channels_last",
+            compile=False,
+        )
+    )
+
+
+def digits() -> Dataset:
+    """MNIST where `DLVC_MIRROR` has it, else as many bundled digits."""
+    mirror = os.environ.get("DLVC_MIRROR")
+    if mirror:
+        with tempfile.TemporaryDirectory() as raw:
+            return load_mnist(Path(raw), mirror)
+    return bundled_digits(train=60_000, test=1000, seed=1)
+
+
+def ours(
+    data: Dataset,
+    build: Callable[[], nn.Module],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    rule: Callable[..., Optimizer],
+    *,
+    batch_size: int,
+    accumulate: bool = False,
+) -> Work:
+    """One epoch and one test, as our stages have them."""
+    train = Samples.of(data.train_images, data.train_labels, CPU)
+    test = Samples.of(data.test_images, data.test_labels, CPU)
+    model = runtime().prepare(initialise(build, seed=1))
+    optimizer = rule(model.parameters())
+
+    def one_epoch() -> None:
+        for _ in fit(
+            model, loss, optimizer, train, test, epochs=1, batch_size=batch_size,
+            generator=torch.Generator().manual_seed(1), accumulate=accumulate,
+        ):  # fmt: skip
+            pass
+
+    return one_epoch
+
+
+def bare_products(data: Dataset) -> Work:
+    """The matrix products that an epoch of the MLP cannot do without, and nothing else."""
+    train, test = len(data.train_labels) // 100, len(data.test_labels) // 100
+    x = [torch.rand(100, inputs) for inputs, _ in GRADIENT_SHAPES]
+    w = [torch.rand(outputs, inputs) for inputs, outputs in GRADIENT_SHAPES]
+    d = [torch.rand(100, outputs) for _, outputs in GRADIENT_SHAPES]
+
+    def multiply() -> None:
+        for batch in range(train + test):
+            for layer in range(3):
+                x[layer] @ w[layer].T
+                if batch < train:
+                    d[layer].T @ x[layer]
+                    if layer:
+                        d[layer] @ w[layer]
+
+    return multiply
+
+
+def train_densenet(photos: Dataset, precision: torch.dtype | None) -> Work:
+    """Updates of DenseNet-121 at 224 px, as our stage has them."""
+    samples = Samples.of(photos.train_images, photos.train_labels, CPU)
+    model = initialise(lambda: DenseNet121(224), seed=1)
+    model = replace(runtime(), reduced=precision).prepare(model)
+    order = batches(len(samples), 32, torch.Generator().manual_seed(1))[:DENSENET_UPDATES]
+    rule = Adam(model.parameters(), 1e-4)
+    return lambda: train_one_epoch(model, F.nll_loss, rule, samples, order)
+
+
+def row(
+    work: str, lecture: Times, our: Times, target: float, *, scale: float = 1, floor: str = ""
+) -> str:
+    """A line of the table; the lecture's work is `scale` times as large as what was timed."""
+    seconds, ratio = lecture.median * scale, lecture.median * scale / our.median
+    met = "yes" if ratio >= target else "**no**"
+    return (
+        f"| {work} | {written(seconds)} ({lecture.spread}) | {written(our.median)} ({our.spread}) "
+        f"| **{ratio:.3g}** | {target:g} | {met} | {floor} |"
+    )
+
+
+def written(seconds: float) -> str:
+    """A time with its unit.
+
+    >>> written(0.0000123), written(0.5), written(7), written(200)
+    ('12.3 µs', '500 ms', '7.00 s', '200 s')
+    """
+    if seconds >= 1:
+        return f"{seconds:.0f} s" if seconds >= 100 else f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+
+
+def measure_features(photos: Dataset) -> Iterator[str]:
+    """Lecture 3."""
+    images = np.concatenate([photos.train_images, photos.test_images])
+    times = in_turn(
+        {
+            "lecture": lambda: features_of_all(images[:LOOP_IMAGES]),
+            "one": lambda: extract(images, threads=1),
+            "two": lambda: extract(images, threads=2),
+        },
+        TURNS,
+    )
+    scale = len(images) / LOOP_IMAGES
+    for cores, target in (("one", 60), ("two", 150)):
+        work = (
+            f"nine features of {len(images):,} images, ours on {cores} core{'s' * (cores == 'two')}"
+        )
+        yield row(work, times["lecture"], times[cores], target, scale=scale)
+
+
+def measure_mlp(data: Dataset) -> Iterator[str]:
+    """Lecture 24."""
+    descent = partial(GradientDescent, learning_rate=0.1)
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.once_a_batch(data),
+            "ours": ours(data, MLP, F.cross_entropy, descent, batch_size=100),
+            "floor": bare_products(data),
+        },
+        TURNS,
+    )
+    floor = times["ours"].median / times["floor"].median
+    note = f"{floor:.2f} times the bare matrix products ({written(times['floor'].median)}; 1.5)"
+    yield row("MLP, an epoch, per batch", times["lecture"], times["ours"], 8, floor=note)
+
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.once_an_epoch(data),
+            "ours": ours(data, MLP, F.cross_entropy, descent, batch_size=1000, accumulate=True),
+        },
+        TURNS,
+    )
+    memory = [peak_memory(prepare, data) for prepare in (lecture_per_epoch, ours_per_epoch)]
+    note = (
+        f"memory {memory[0]:.0f} MB and {memory[1]:.0f} MB: {memory[0] / memory[1]:.1f} times (5)"
+    )
+    yield row("MLP, an epoch, per epoch", times["lecture"], times["ours"], 8, floor=note)
+
+    samples = Samples.of(data.train_images, data.train_labels, CPU)
+    model = initialise(MLP, seed=1)
+    order = batches(len(samples), 1, torch.Generator().manual_seed(1))
+    rule = GradientDescent(model.parameters(), 0.01)
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.once_a_batch(data, 0.01, 1, SAMPLE_UPDATES),
+            "loop": lambda: train_one_epoch(
+                model, F.cross_entropy, rule, samples, order[:SAMPLE_UPDATES]
+            ),
+            "ours": lambda: per_sample.train_one_epoch(
+                model, F.cross_entropy, rule, samples, order
+            ),
+        },
+        TURNS,
+    )
+    number = len(order)
+    note = f"an update {written(times['ours'].median / number)}, "
+    note += f"by autograd {written(times['loop'].median / SAMPLE_UPDATES)}"
+    scale = number / SAMPLE_UPDATES
+    work = f"MLP, {number:,} updates, per sample"
+    yield row(work, times["lecture"], times["ours"], 6, scale=scale, floor=note)
+
+
+def lecture_per_epoch(data: Dataset) -> Work:
+    """What the lecture's notebook holds at once."""
+    return lambda: lecture_loops.once_an_epoch(data)
+
+
+def ours_per_epoch(data: Dataset) -> Work:
+    """What we hold at once."""
+    descent = partial(GradientDescent, learning_rate=0.1)
+    return ours(data, MLP, F.cross_entropy, descent, batch_size=1000, accumulate=True)
+
+
+def measure_lenet(data: Dataset) -> Iterator[str]:
+    """Lecture 29."""
+    rule = partial(Adam, learning_rate=1e-4)
+    works = {
+        "lecture": lambda: lecture_loops.lenet(data),
+        "ours": ours(data, LeNet, F.nll_loss, rule, batch_size=100),
+    }
+    times = in_turn(works, TURNS)
+    yield row("LeNet, an epoch", times["lecture"], times["ours"], 8)
+
+
+def measure_densenet(photos: Dataset) -> Iterator[str]:
+    """Lecture 40."""
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.densenet(photos, DENSENET_UPDATES),
+            "float32": train_densenet(photos, None),
+            "bfloat16": train_densenet(photos, torch.bfloat16),
+        },
+        TURNS,
+    )
+    images = 32 * DENSENET_UPDATES
+    for precision, target in (("bfloat16", 2.4), ("float32", 1)):
+        speeds = (images / times[name].median for name in ("lecture", precision))
+        note = "{:.1f} and {:.1f} images a second".format(*speeds)
+        work = f"DenseNet-121 at 224 px, {images} images, ours in {precision}"
+        yield row(work, times["lecture"], times[precision], target, floor=note)
+
+
+def measure_million(photos: Dataset) -> Iterator[str]:
+    """The features of a million images that do not fit into what memory they may take."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "million.npy"
+        images = np.lib.format.open_memmap(path, "w+", np.uint8, (1_000_000, 32, 32, 3))
+        for start in range(0, len(images), len(photos.train_images)):
+            part = images[start : start + len(photos.train_images)]
+            part[:] = photos.train_images[: len(part)]
+        del images
+        seconds = {}
+        for number in (100_000, 1_000_000):
+            began = time.perf_counter()
+            memory = peak_memory(extract_file, path, number)
+            seconds[number] = time.perf_counter() - began
+    rate = [1e6 * value / number for number, value in seconds.items()]
+    yield (
+        f"| nine features of 1,000,000 images from a file | | {written(seconds[1_000_000])} | "
+        f"{rate[1] / rate[0]:.2f} times as long an image as of 100,000 | at most 1.1, below "
+        f"{RESIDENT} MB | {'yes' if rate[1] < 1.1 * rate[0] and memory < RESIDENT else '**no**'} "
+        f"| {memory:.0f} MB |"
+    )
+
+
+def extract_file(path: Path, number: int) -> Work:
+    """The features of the first images of a file."""
+    images = np.load(path, mmap_mode="r")
+    if number < len(images):
+        images = np.memmap(path, np.uint8, "r", images.offset, (number, *images.shape[1:]))
+    return lambda: extract(images)
+
+
+def main() -> None:
+    """Measure, and print a table as each line is known."""
+    warnings.filterwarnings("ignore", message="This DataLoader will create 4 worker processes")
+    runtime()  # the loops run under it, too
+    mnist, photos = digits(), bundled_photos(train=50_000, test=10_000, seed=1)
+    print(f"{machine()}; digits: {mnist.name}; {TURNS} turns, (spread)\n")
+    print("| work | the lecture's loop | ours | ratio | target | met | |")
+    print("|---|---|---|---|---|---|---|")
+    for measure in (
+        partial(measure_features, photos),
+        partial(measure_million, photos),
+        partial(measure_mlp, mnist),
+        partial(measure_lenet, mnist),
+        partial(measure_densenet, photos),
+        measure_pipeline,
+    ):
+        for line in measure():
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
