@@ -96,7 +96,7 @@ def read_yaml(path: Path) -> Any:
 def parse_yaml(text: str, name: str) -> Any:
     """The content of YAML text (version 1.2, duplicate keys refused)."""
     try:
-        return YAML(typ="safe").load(text)
+        return YAML(typ="safe", pure=True).load(text)  # libyaml names the wrong line
     except Exception as error:  # a bad scalar such as `!!bool x` comes as whatever Python raised
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
