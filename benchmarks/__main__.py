@@ -2,121 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks import lecture_loops
 from benchmarks.lecture_features import features_of_all
-from benchmarks.measure import Times, Work, in_turn, machine, peak_memory
+from benchmarks.measure import Times, in_turn, machine, peak_memory
 from benchmarks.pipeline import measure_pipeline
-from dlvc.data.bundled import bundled_digits, bundled_photos
+from benchmarks.works import (
+    CPU,
+    DENSENET_UPDATES,
+    bare_products,
+    digits,
+    extract_file,
+    lecture_per_epoch,
+    ours,
+    ours_per_epoch,
+    runtime,
+    train_densenet,
+)
+from dlvc.data.bundled import bundled_photos
 from dlvc.data.dataset import Dataset
-from dlvc.data.mnist import load_mnist
 from dlvc.features import extract
 from dlvc.learning import per_sample
-from dlvc.learning.loop import Samples, batches, fit, train_one_epoch
-from dlvc.learning.optimizers import Adam, GradientDescent, Optimizer
-from dlvc.learning.runtime import Runtime, prepare_runtime
-from dlvc.models.densenet import DenseNet121
+from dlvc.learning.loop import Samples, batches, train_one_epoch
+from dlvc.learning.optimizers import Adam, GradientDescent
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp import MLP
-from dlvc.params import Runtime as Settings
 
 TURNS = 3
-CPU = torch.device("cpu")
 LOOP_IMAGES = 300  # scikit-image needs milliseconds for each
 SAMPLE_UPDATES = 3000  # of the lecture's 60,000: they would take minutes
-DENSENET_UPDATES = 3
 RESIDENT = 1000  # megabytes that a million images may take
-GRADIENT_SHAPES = ((784, 400), (400, 256), (256, 10))
-
-
-def runtime() -> Runtime:
-    """As params.yaml has it: float32, two threads."""
-    return prepare_runtime(
-        Settings(
-            device="cpu",
-            threads=2,
-            precision="float32",
-            memory_format="channels_last",
-            compile=False,
-        )
-    )
-
-
-def digits() -> Dataset:
-    """MNIST where `DLVC_MIRROR` has it, else as many bundled digits."""
-    mirror = os.environ.get("DLVC_MIRROR")
-    if mirror:
-        with tempfile.TemporaryDirectory() as raw:
-            return load_mnist(Path(raw), mirror)
-    return bundled_digits(train=60_000, test=1000, seed=1)
-
-
-def ours(
-    data: Dataset,
-    build: Callable[[], nn.Module],
-    loss: Callable[[Tensor, Tensor], Tensor],
-    rule: Callable[..., Optimizer],
-    *,
-    batch_size: int,
-    accumulate: bool = False,
-) -> Work:
-    """One epoch and one test, as our stages have them."""
-    train = Samples.of(data.train_images, data.train_labels, CPU)
-    test = Samples.of(data.test_images, data.test_labels, CPU)
-    model = runtime().prepare(initialise(build, seed=1))
-    optimizer = rule(model.parameters())
-
-    def one_epoch() -> None:
-        for _ in fit(
-            model, loss, optimizer, train, test, epochs=1, batch_size=batch_size,
-            generator=torch.Generator().manual_seed(1), accumulate=accumulate,
-        ):  # fmt: skip
-            pass
-
-    return one_epoch
-
-
-def bare_products(data: Dataset) -> Work:
-    """The matrix products that an epoch of the MLP cannot do without, and nothing else."""
-    train, test = len(data.train_labels) // 100, len(data.test_labels) // 100
-    x = [torch.rand(100, inputs) for inputs, _ in GRADIENT_SHAPES]
-    w = [torch.rand(outputs, inputs) for inputs, outputs in GRADIENT_SHAPES]
-    d = [torch.rand(100, outputs) for _, outputs in GRADIENT_SHAPES]
-
-    def multiply() -> None:
-        for batch in range(train + test):
-            for layer in range(3):
-                x[layer] @ w[layer].T
-                if batch < train:
-                    d[layer].T @ x[layer]
-                    if layer:
-                        d[layer] @ w[layer]
-
-    return multiply
-
-
-def train_densenet(photos: Dataset, precision: torch.dtype | None) -> Work:
-    """Updates of DenseNet-121 at 224 px, as our stage has them."""
-    samples = Samples.of(photos.train_images, photos.train_labels, CPU)
-    model = initialise(lambda: DenseNet121(224), seed=1)
-    model = replace(runtime(), reduced=precision).prepare(model)
-    order = batches(len(samples), 32, torch.Generator().manual_seed(1))[:DENSENET_UPDATES]
-    rule = Adam(model.parameters(), 1e-4)
-    return lambda: train_one_epoch(model, F.nll_loss, rule, samples, order)
 
 
 def row(
@@ -179,7 +105,7 @@ def measure_mlp(data: Dataset) -> Iterator[str]:
     times = in_turn(
         {
             "lecture": lambda: lecture_loops.once_an_epoch(data),
-            "ours": ours(data, MLP, F.cross_entropy, descent, batch_size=1000, accumulate=True),
+            "ours": ours_per_epoch(data),
         },
         TURNS,
     )
@@ -211,17 +137,6 @@ def measure_mlp(data: Dataset) -> Iterator[str]:
     scale = number / SAMPLE_UPDATES
     work = f"MLP, {number:,} updates, per sample"
     yield row(work, times["lecture"], times["ours"], 6, scale=scale, floor=note)
-
-
-def lecture_per_epoch(data: Dataset) -> Work:
-    """What the lecture's notebook holds at once."""
-    return lambda: lecture_loops.once_an_epoch(data)
-
-
-def ours_per_epoch(data: Dataset) -> Work:
-    """What we hold at once."""
-    descent = partial(GradientDescent, learning_rate=0.1)
-    return ours(data, MLP, F.cross_entropy, descent, batch_size=1000, accumulate=True)
 
 
 def measure_lenet(data: Dataset) -> Iterator[str]:
@@ -274,14 +189,6 @@ def measure_million(photos: Dataset) -> Iterator[str]:
         f"{RESIDENT} MB | {'yes' if rate[1] < 1.1 * rate[0] and memory < RESIDENT else '**no**'} "
         f"| {memory:.0f} MB |"
     )
-
-
-def extract_file(path: Path, number: int) -> Work:
-    """The features of the first images of a file."""
-    images = np.load(path, mmap_mode="r")
-    if number < len(images):
-        images = np.memmap(path, np.uint8, "r", images.offset, (number, *images.shape[1:]))
-    return lambda: extract(images)
 
 
 def main() -> None:

@@ -59,29 +59,34 @@ def gabor_magnitude(
         np.where(abs(part) > np.finfo(np.float64).eps, part, 0)
         for part in (weights.real, weights.imag)
     )
-    margins = [(0, 0)] + [(size // 2, size // 2) for size in weights.shape]
-    padded = np.pad(images, margins, mode="symmetric").astype(np.float64)
     magnitude = np.empty(images.shape, np.int64)
-    _magnitude(padded, np.ascontiguousarray(real), np.ascontiguousarray(imag), magnitude)
+    _magnitude(
+        np.ascontiguousarray(images),
+        np.ascontiguousarray(real),
+        np.ascontiguousarray(imag),
+        magnitude,
+    )
     return magnitude
 
 
 @njit(nogil=True, cache=True)
 def _magnitude(
-    padded: NDArray[np.float64],
+    images: NDArray[np.uint8],
     real_weights: NDArray[np.float64],
     imag_weights: NDArray[np.float64],
     magnitude: NDArray[np.int64],
 ) -> None:
-    """Fill `magnitude` (N, H, W) from images with a margin, (N, H + h − 1, W + w − 1).
+    """Fill `magnitude` (N, H, W) from `images` (N, H, W) and the weights (h, w).
 
     The products are added up one by one in the kernel's order, as SciPy does: where a response is
     a whole number but for the last bit, that bit decides where it is cut. All rows of an image,
     margins included, are one long row here: four taps at a time run over it, in the inner loop.
     """
-    number, height, width = magnitude.shape
-    row = padded.shape[2]
+    number, height, width = images.shape
+    top, left = real_weights.shape[0] // 2, real_weights.shape[1] // 2
     columns = real_weights.shape[1]
+    row = width + columns - 1
+    pixels = np.empty((height + real_weights.shape[0] - 1) * row)
     taps = real_weights.size
     whole = (taps + 3) // 4 * 4
     a, b, offsets = np.zeros(whole), np.zeros(whole), np.zeros(whole, np.int64)
@@ -92,11 +97,23 @@ def _magnitude(
     size = (height - 1) * row + width
     real, imag = np.empty(size), np.empty(size)
     for n in range(number):
-        _correlate(padded[n].ravel(), offsets, a, b, real, imag)
+        for y in range(len(pixels) // row):
+            inside = _mirrored(y - top, height)
+            for x in range(row):
+                pixels[y * row + x] = images[n, inside, _mirrored(x - left, width)]
+        _correlate(pixels, offsets, a, b, real, imag)
         for y in range(height):
             for x in range(width):
                 r, i = np.int64(real[y * row + x]), np.int64(imag[y * row + x])  # cut towards zero
                 magnitude[n, y, x] = (r * r + i * i) // 2
+
+
+@njit(nogil=True, cache=True)
+def _mirrored(k: int, size: int) -> int:
+    """Where a position beyond the border lies inside: … 1 0 | 0 1 2 … size − 1 | size − 1 …"""
+    while k < 0 or k >= size:
+        k = -1 - k if k < 0 else 2 * size - 1 - k
+    return k
 
 
 @njit(nogil=True, cache=True)
