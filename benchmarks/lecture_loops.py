@@ -8,6 +8,7 @@ draw is left out. Each function trains one epoch and tests once, as one turn of 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from itertools import islice
 
@@ -54,10 +55,12 @@ def loaders(data: Dataset, batch_size: int, *, size: int | None = None) -> tuple
     transform = transforms.Compose([*steps, transforms.ToTensor()])
     train = Pictures(data.train_images, data.train_labels, transform)
     test = Pictures(data.test_images, data.test_labels, transform)
-    return (
-        DataLoader(train, batch_size=batch_size, shuffle=True, num_workers=WORKERS),
-        DataLoader(test, batch_size=batch_size, shuffle=False, num_workers=WORKERS),
-    )
+    with warnings.catch_warnings():  # of four workers on fewer cores
+        warnings.simplefilter("ignore", UserWarning)
+        return (
+            DataLoader(train, batch_size=batch_size, shuffle=True, num_workers=WORKERS),
+            DataLoader(test, batch_size=batch_size, shuffle=False, num_workers=WORKERS),
+        )
 
 
 class NeuralNet(nn.Module):

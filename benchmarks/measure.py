@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -49,33 +48,36 @@ def in_turn(works: Mapping[str, Work], turns: int) -> dict[str, Times]:
     return {name: Times(tuple(values)) for name, values in seconds.items()}
 
 
-def peak_memory(work: Callable[..., object], *arguments: Any) -> float:
-    """By how many megabytes a work, in a process of its own, raises the memory it has at most.
+def in_a_process(prepare: Callable[..., Work], *arguments: Any) -> tuple[float, float]:
+    """Seconds of a work in a process of its own, and by how many megabytes it raises its memory.
 
-    `work` returns a function: what comes before it (imports, data) does not count.
+    `prepare` returns the work: what comes before (imports, data) does not count.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_report_peak, args=(sender, work, arguments))
+    process = context.Process(target=_report, args=(sender, prepare, arguments))
     process.start()
     sender.close()
-    peak: float = receiver.recv()
+    seconds, megabytes = receiver.recv()
     process.join()
-    return peak
+    return seconds, megabytes
 
 
-def _report_peak(sender: Any, work: Callable[..., Work], arguments: Sequence[Any]) -> None:
-    torch.set_num_threads(2)
-    prepared = work(*arguments)
-    before = _resident()
-    prepared()
-    sender.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before)
+def _report(sender: Any, prepare: Callable[..., Work], arguments: Sequence[Any]) -> None:
+    work = prepare(*arguments)
+    before = _memory("VmRSS")
+    began = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - began
+    # Not ru_maxrss: a new process starts with what its parent had.
+    sender.send((seconds, _memory("VmHWM") - before))
 
 
-def _resident() -> float:
-    """Megabytes that this process holds now (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() / 2**20
+def _memory(name: str) -> float:
+    """Megabytes that this process holds now (VmRSS), or has held at most (VmHWM); Linux."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = [line for line in status.splitlines() if line.startswith(name)]
+    return int(line.split()[1]) / 1024
 
 
 def machine() -> str:

@@ -1,5 +1,6 @@
-"""The pieces of work that are timed: ours as our stages have them, and the lectures' where a process
-of its own has to find them by name.
+"""The pieces of work that are timed, ours as our stages have them.
+
+The lectures' are here where a process of its own has to find them by name.
 """
 
 from __future__ import annotations

@@ -110,13 +110,16 @@ def train_one_epoch(
     `report(number, loss)` is called after every `CHECK_EVERY` batches and after the last.
     """
     model.train()
-    losses = torch.empty(len(order), device=samples.labels.device)
-    correct = torch.zeros((), dtype=torch.int64, device=samples.labels.device)
-    for number, chosen in enumerate(order):
-        index = chosen.to(samples.labels.device)
-        images, labels = samples.images.index_select(0, index), samples.labels[index]
-        outputs = model(images)
-        loss = loss_function(outputs, labels)
+    indices = torch.cat(tuple(order)).to(samples.labels.device)
+    labels = samples.labels.index_select(0, indices)  # in the order in which they pass
+    predicted = torch.empty_like(labels)
+    losses = torch.empty(len(order), device=labels.device)
+    start = 0
+    for number, size in enumerate(map(len, order)):
+        batch = slice(start, start + size)
+        start += size
+        outputs = model(samples.images.index_select(0, indices[batch]))
+        loss = loss_function(outputs, labels[batch])
         if accumulate:
             (loss / len(order)).backward()  # type: ignore[no-untyped-call]
         else:
@@ -124,13 +127,13 @@ def train_one_epoch(
             optimizer.step()
             optimizer.zero_grad()
         losses[number] = loss.detach()
-        correct += (outputs.detach().argmax(dim=1) == labels).sum()
+        predicted[batch] = outputs.detach().argmax(dim=1)
         if (number + 1) % CHECK_EVERY == 0 or number + 1 == len(order):
             report(number + 1, finite_loss(losses[: number + 1]))
     if accumulate:
         optimizer.step()
         optimizer.zero_grad()
-    return losses.cpu().numpy(), correct.item() / len(samples)
+    return losses.cpu().numpy(), (predicted == labels).sum().item() / len(labels)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ def unit_interval(images: Tensor) -> Tensor:
 
     Kept as uint8 until here: a quarter of the memory to hold and to move.
     """
-    return images.float() / 255
+    return images / 255
 
 
 def enlarge(images: Tensor, size: int) -> Tensor:
