@@ -128,4 +128,5 @@ def extract_file(path: Path, number: int) -> Work:
     images = np.load(path, mmap_mode="r")
     if number < len(images):
         images = np.memmap(path, np.uint8, "r", images.offset, (number, *images.shape[1:]))
+    extract(images[:1])  # what Numba compiled is loaded
     return lambda: extract(images)
