@@ -57,8 +57,7 @@ def timed(call):
     return inner
 for name in ('begin', 'log_epoch', 'end'):
     setattr(run.StageRun, name, timed(getattr(run.StageRun, name)))
-run_command(stage.main)
-print('mlflow' in sys.modules, spent)
+run_command(lambda: (stage.main(), print('mlflow' in sys.modules, spent)))
 """
 
 

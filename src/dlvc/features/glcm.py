@@ -116,7 +116,7 @@ def graycoprops(i: Levels, j: Levels) -> NDArray[np.float64]:
     dissimilarity 0.3333
     homogeneity 0.8333
     energy 0.5270
-    correlation 0.8966
+    correlation 0.9077
     """
     properties = np.empty((len(i), len(PROPERTIES)))
     _properties(np.ascontiguousarray(i), np.ascontiguousarray(j), properties)
