@@ -47,7 +47,7 @@ experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuraci
 bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; nothing else beside it)
 	@python -m benchmarks
 
-test: lint  ## lint, types, and all tests (about half an hour on two cores)
+test: lint  ## lint, types, and all tests (a quarter of an hour on two cores)
 	@python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## ruff (rules and format) and mypy
