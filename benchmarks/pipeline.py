@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WHOLE = 90  # seconds
 NOTHING = 2
 BEYOND = 3
+STAGE = r"Running stage '(.*)':"
 
 
 def lines_of(folder: Path, *words: str) -> Iterator[tuple[float, str]]:
@@ -50,9 +51,6 @@ def beyond_their_work(lines: list[tuple[float, str]]) -> dict[str, float]:
             work = (epochs[-1] - epochs[0]) * len(epochs) / (len(epochs) - 1)
             beyond[stage] = end - began - work
     return beyond
-
-
-STAGE = r"Running stage '(.*)':"
 
 
 def measure_pipeline() -> Iterator[str]:

@@ -37,7 +37,7 @@ LAYERS = ((784, 400), (400, 256), (256, 10))  # of the MLP: inputs and outputs
 
 
 def runtime() -> Runtime:
-    """As params.yaml has it: float32, two threads."""
+    """As params.yaml is committed, and not as it may stand there: float32, two threads."""
     return prepare_runtime(
         Settings(
             device="cpu",

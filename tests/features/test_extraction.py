@@ -5,36 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
+from skimage.feature import local_binary_pattern
 from skimage.filters import gabor
 
 import dlvc.features
+from benchmarks.lecture_features import features_of
 from dlvc.data.bundled import bundled_photos
 from dlvc.features import FEATURE_NAMES, extract, extraction, gabor_magnitude, to_gray
 
 
-def energy_entropy(values):
-    p = np.histogram(values, 8)[0] / values.size
-    p = p[p > 0]
-    return {"energy": np.sum(p**2), "entropy": -np.sum(p * np.log2(p))}
-
-
-def lecture(gray):
-    """The features of one gray image by name, as the lecture's notebook computes them."""
-    codes = local_binary_pattern(gray, 5, 2, "uniform")
-    matrix = graycomatrix(gray, [2], [0], 256, symmetric=True, normed=True)
-    properties = ("contrast", "dissimilarity", "homogeneity", "energy", "correlation")
-    real, imag = gabor(gray.astype(np.int64), 0.6)
-    groups = {
-        "lbp": energy_entropy(codes),
-        "glcm": {name: graycoprops(matrix, name)[0, 0] for name in properties},
-        "gabor": energy_entropy((real**2 + imag**2) // 2),
-    }
-    return {f"{g}_{name}": value for g, group in groups.items() for name, value in group.items()}
-
-
 def assert_equals_the_lectures_loop(features, grays):
-    vectors = [lecture(gray) for gray in grays]
+    vectors = [features_of(gray) for gray in grays]
     for name, column in zip(FEATURE_NAMES, features.T, strict=True):
         expected = [vector[name] for vector in vectors]
         tolerance = 1e-9 if name.startswith("glcm") else 1e-12
@@ -51,7 +32,7 @@ def test_equals_the_lectures_loop_over_rgb_images(rgb_images):
 
 
 def test_names_stand_in_the_lectures_order(rgb_images):
-    assert tuple(lecture(rgb_images[0, ..., 0])) == FEATURE_NAMES
+    assert tuple(features_of(rgb_images[0, ..., 0])) == FEATURE_NAMES
 
 
 @pytest.mark.parametrize(
