@@ -32,8 +32,9 @@ from dlvc.data.bundled import bundled_photos
 from dlvc.data.dataset import Dataset
 from dlvc.features import extract
 from dlvc.learning import per_sample
-from dlvc.learning.loop import Samples, batches, train_one_epoch
+from dlvc.learning.loop import train_one_epoch
 from dlvc.learning.optimizers import Adam, GradientDescent
+from dlvc.learning.samples import Pass, Samples
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp import MLP
@@ -117,16 +118,20 @@ def measure_mlp(data: Dataset) -> Iterator[str]:
 
     samples = Samples.of(data.train_images, data.train_labels, CPU)
     model = initialise(MLP, seed=1)
-    order = batches(len(samples), 1, torch.Generator().manual_seed(1))
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
     rule = GradientDescent(model.parameters(), 0.01)
     times = in_turn(
         {
             "lecture": lambda: lecture_loops.once_a_batch(data, 0.01, 1, SAMPLE_UPDATES),
-            "loop": lambda: train_one_epoch(
-                model, F.cross_entropy, rule, samples, order[:SAMPLE_UPDATES]
+            "loop": lambda: list(
+                train_one_epoch(
+                    model, F.cross_entropy, rule, samples, Pass.over(order[:SAMPLE_UPDATES], 1)
+                )
             ),
-            "ours": lambda: per_sample.train_one_epoch(
-                model, F.cross_entropy, rule, samples, order
+            "ours": lambda: list(
+                per_sample.train_one_epoch(
+                    model, F.cross_entropy, rule, samples, Pass.over(order, 1)
+                )
             ),
         },
         TURNS,

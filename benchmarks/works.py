@@ -23,9 +23,10 @@ from dlvc.data.bundled import bundled_digits
 from dlvc.data.dataset import Dataset
 from dlvc.data.mnist import load_mnist
 from dlvc.features import extract
-from dlvc.learning.loop import Samples, batches, fit, train_one_epoch
+from dlvc.learning.loop import fit, train_one_epoch
 from dlvc.learning.optimizers import Adam, GradientDescent, Optimizer
 from dlvc.learning.runtime import Runtime, prepare_runtime
+from dlvc.learning.samples import Pass, Samples
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
@@ -107,9 +108,10 @@ def train_densenet(photos: Dataset, precision: torch.dtype | None) -> Work:
     samples = Samples.of(photos.train_images, photos.train_labels, CPU)
     model = initialise(lambda: DenseNet121(224), seed=1)
     model = replace(runtime(), reduced=precision).prepare(model)
-    order = batches(len(samples), 32, torch.Generator().manual_seed(1))[:DENSENET_UPDATES]
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
+    order = order[: 32 * DENSENET_UPDATES]
     rule = Adam(model.parameters(), 1e-4)
-    return lambda: train_one_epoch(model, F.nll_loss, rule, samples, order)
+    return lambda: list(train_one_epoch(model, F.nll_loss, rule, samples, Pass.over(order, 32)))
 
 
 def lecture_per_epoch(data: Dataset) -> Work:

@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from dlvc.learning.loop import Epoch, Evaluation
+from dlvc.learning.evaluation import Evaluation, confusion_matrix
+from dlvc.learning.runtime import computed_with
+from dlvc.learning.state import Epoch
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
 from dlvc.results import save_layers, save_training
@@ -24,7 +26,7 @@ CURVE = [
         updates=3,
         train_loss=2.0,
         train_accuracy=0.3,
-        test=Evaluation(1.5, 3 / 7, np.array([0, 1, 2, 1, 0, 0, 2])),
+        test=Evaluation(1.5, 3 / 7, confusion_matrix(LABELS, [0, 1, 2, 1, 0, 0, 2], classes=3)),
         batch_losses=np.array([2.5, 2.0, 1.0], dtype=np.float32),
         samples=25,
     ),
@@ -33,7 +35,9 @@ CURVE = [
         updates=6,
         train_loss=1.1,
         train_accuracy=0.6,
-        test=Evaluation(0.1 + 0.2, 5 / 7, np.array([0, 0, 1, 1, 1, 0, 2])),
+        test=Evaluation(
+            0.1 + 0.2, 5 / 7, confusion_matrix(LABELS, [0, 0, 1, 1, 1, 0, 2], classes=3)
+        ),
         batch_losses=np.array([1.25, 1.0, 0.5], dtype=np.float32),
         samples=25,
     ),
@@ -59,9 +63,7 @@ def lecture_scale(request: pytest.FixtureRequest) -> bool:
 def left(lecture_scale: bool, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that a training has left."""
     folder = tmp_path_factory.mktemp("project") / "results/linear"
-    save_training(
-        folder, linear(), CURVE, LABELS, SUMMARY, title="a title", lecture_scale=lecture_scale
-    )
+    save_training(folder, linear(), CURVE, SUMMARY, title="a title", lecture_scale=lecture_scale)
     return folder
 
 
@@ -102,6 +104,7 @@ def test_the_metrics_are_the_last_epoch_the_parameters_and_the_data(left, lectur
         "test_accuracy": 5 / 7,
         "parameters": 4 * 3 + 3,
         "data": "three things, a stand-in for CIFAR-10",
+        "computed": computed_with(torch.device("cpu")),
     }
     if lecture_scale:
         expected["train_loss_lecture_scale"] = 0.11
@@ -110,7 +113,7 @@ def test_the_metrics_are_the_last_epoch_the_parameters_and_the_data(left, lectur
 
 def test_data_that_stand_in_for_nothing_are_named_only(tmp_path):
     summary = SUMMARY | {"name": "MNIST", "stand_in_for": None}
-    save_training(tmp_path, linear(), CURVE, LABELS, summary, title="a title")
+    save_training(tmp_path, linear(), CURVE, summary, title="a title")
     assert json.loads((tmp_path / "metrics.json").read_text())["data"] == "MNIST"
 
 
@@ -132,9 +135,7 @@ def test_the_weights_are_the_model_s(left):
 
 
 def test_the_same_training_leaves_the_same_bytes(left, lecture_scale, tmp_path):
-    save_training(
-        tmp_path, linear(), CURVE, LABELS, SUMMARY, title="a title", lecture_scale=lecture_scale
-    )
+    save_training(tmp_path, linear(), CURVE, SUMMARY, title="a title", lecture_scale=lecture_scale)
     for path in left.iterdir():
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 

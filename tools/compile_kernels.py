@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from dlvc.features import extract
-from dlvc.learning.loop import Samples
 from dlvc.learning.optimizers import GradientDescent
 from dlvc.learning.per_sample import train_one_epoch
+from dlvc.learning.samples import Pass, Samples
 from dlvc.models.mlp import MLP
 
 
@@ -23,7 +23,8 @@ def main() -> None:
     model = MLP()
     digit = Samples(torch.zeros(1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     rule = GradientDescent(model.parameters(), learning_rate=0.01)
-    train_one_epoch(model, F.cross_entropy, rule, digit, [torch.tensor([0])])
+    for _ in train_one_epoch(model, F.cross_entropy, rule, digit, Pass.over(torch.tensor([0]), 1)):
+        pass
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dlvc import artifacts
-from dlvc.figures.confusion import confusion_matrix, draw_confusion
+from dlvc.figures.confusion import draw_confusion
 from dlvc.figures.curves import draw_curves
-from dlvc.learning.loop import Epoch
+from dlvc.learning.runtime import computed_with
+from dlvc.learning.state import Epoch
 from dlvc.models.layers import count_parameters, layer_table
 
 
@@ -45,7 +46,6 @@ def save_training(
     folder: Path,
     model: nn.Module,
     curve: Sequence[Epoch],
-    test_labels: NDArray[np.int64],
     summary: Mapping[str, Any],
     *,
     title: str,
@@ -53,13 +53,19 @@ def save_training(
 ) -> None:
     """Write metrics.json, curves.csv, weights.safetensors, and the curves and confusion matrix.
 
-    `summary` is the summary.json of the images: metrics.json says what they are.
+    `summary` is the summary.json of the images: metrics.json says what they are, and what the last
+    digits of its numbers depend on.
     """
     rows = curve_rows(curve, lecture_scale=lecture_scale)
     artifacts.write_csv(folder / "curves.csv", rows)
     artifacts.write_json(
         folder / "metrics.json",
-        {**rows[-1], "parameters": count_parameters(model), "data": describe(summary)},
+        {
+            **rows[-1],
+            "parameters": count_parameters(model),
+            "data": describe(summary),
+            "computed": computed_with(next(model.parameters()).device),
+        },
     )
     artifacts.write_weights(folder / "weights.safetensors", model.state_dict())
 
@@ -70,7 +76,7 @@ def save_training(
         artifacts.write_figure(folder / f"{quantity}.png", figure)
 
     classes = summary["classes"]
-    matrix = confusion_matrix(test_labels, curve[-1].test.predicted, len(classes))
+    matrix = curve[-1].test.confusion
     artifacts.write_csv(folder / "confusion.csv", _confusion_rows(matrix, classes))
     figure = draw_confusion(matrix, classes, title=f"{title}: test images")
     artifacts.write_figure(folder / "confusion.png", figure)

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from dlvc.data.bundled import bundled_digits
 from dlvc.errors import UserError
 from dlvc.learning import loop, per_sample
-from dlvc.learning.loop import Samples, batches, fit
+from dlvc.learning.loop import fit
 from dlvc.learning.optimizers import GradientDescent, Momentum
+from dlvc.learning.samples import Pass, Samples
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
 
@@ -28,9 +29,11 @@ def digits() -> Samples:
 
 
 def passed(one_epoch, model, digits, *, rate=0.01, seed=3, **options):
-    order = batches(len(digits), 1, torch.Generator().manual_seed(seed))
+    training = Pass.shuffled(digits, 1, torch.Generator().manual_seed(seed))
     optimizer = GradientDescent(model.parameters(), rate)
-    return one_epoch(model, F.cross_entropy, optimizer, digits, order, **options)
+    for _ in one_epoch(model, F.cross_entropy, optimizer, digits, training, **options):
+        pass
+    return training.losses.numpy(), training.accuracy(digits.labels)
 
 
 def test_a_thousand_updates_are_autograds(digits):
@@ -50,12 +53,11 @@ def test_one_update_is_the_gradient_that_autograd_finds(digits):
     before = copy.deepcopy(model)
     image, label = digits.images[:1], digits.labels[:1]
     F.cross_entropy(before(image), label).backward()
-    per_sample.train_one_epoch(
-        model,
-        F.cross_entropy,
-        GradientDescent(model.parameters(), 0.5),
-        Samples(image, label),
-        [torch.tensor([0])],
+    rule = GradientDescent(model.parameters(), 0.5)
+    list(
+        per_sample.train_one_epoch(
+            model, F.cross_entropy, rule, Samples(image, label), Pass.over(torch.tensor([0]), 1)
+        )
     )
     for w, old in zip(model.parameters(), before.parameters(), strict=True):
         torch.testing.assert_close(w, old - 0.5 * old.grad, rtol=1e-5, atol=1e-7)
@@ -70,16 +72,22 @@ def test_the_same_seed_gives_the_same_bits(digits):
         assert torch.equal(w, same)
 
 
-def test_progress_is_reported(digits, monkeypatch):
-    monkeypatch.setattr(per_sample, "REPORT_EVERY", 400)
-    seen = []
-    losses, _ = passed(
-        per_sample.train_one_epoch,
-        initialise(MLP, seed=1),
-        digits,
-        report=lambda done, loss: seen.append((done, loss)),
-    )
-    assert seen == [(400, losses[399]), (800, losses[799]), (1000, losses[999])]
+def test_it_can_be_left_in_the_middle_and_taken_up_by_another_model(digits, monkeypatch):
+    whole, parted = (initialise(MLP, seed=1) for _ in range(2))
+    losses, accuracy = passed(per_sample.train_one_epoch, whole, digits)
+
+    monkeypatch.setattr(per_sample, "AT_A_TIME", 400)
+    training = Pass.shuffled(digits, 1, torch.Generator().manual_seed(3))
+    for done in (400, 800, 1000):
+        parted = copy.deepcopy(parted)  # what has been learned is in the model, each time
+        rule = GradientDescent(parted.parameters(), 0.01)
+        next(per_sample.train_one_epoch(parted, F.cross_entropy, rule, digits, training))
+        assert training.done == done
+
+    assert np.array_equal(training.losses.numpy(), losses)
+    assert training.accuracy(digits.labels) == accuracy
+    for w, same in zip(parted.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(w, same)
 
 
 def test_a_loss_that_is_not_a_number_stops_and_says_where(digits):
@@ -111,18 +119,16 @@ def test_a_loss_that_is_not_a_number_stops_and_says_where(digits):
 def test_whatever_is_not_written_out_is_refused(digits, model, loss_function, optimizer, options):
     rule = optimizer(model.parameters(), 0.1)
     with pytest.raises(TypeError, match="written out is an MLP's cross entropy"):
-        per_sample.train_one_epoch(
-            model, loss_function, rule, digits, [torch.tensor([0])], **options
+        next(
+            per_sample.train_one_epoch(
+                model, loss_function, rule, digits, Pass.over(torch.tensor([0]), 1), **options
+            )
         )
 
 
 def test_a_batch_of_two_is_refused(digits):
     model = MLP()
+    rule = GradientDescent(model.parameters(), 0.1)
+    training = Pass.over(torch.tensor([0, 1]), 2)
     with pytest.raises(TypeError, match="by one image"):
-        per_sample.train_one_epoch(
-            model,
-            F.cross_entropy,
-            GradientDescent(model.parameters(), 0.1),
-            digits,
-            [torch.tensor([0, 1])],
-        )
+        next(per_sample.train_one_epoch(model, F.cross_entropy, rule, digits, training))

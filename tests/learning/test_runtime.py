@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from dlvc.errors import UserError
-from dlvc.learning.runtime import Runtime, prepare_runtime
+from dlvc.learning.runtime import Runtime, computed_with, prepare_runtime
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
@@ -51,6 +51,18 @@ def test_threads_and_determinism_are_set():
     assert prepared().device == torch.device("cpu")
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_the_last_digits_depend_on_is_said_in_one_line():
+    said = computed_with(prepared().device)
+    for word in (
+        torch.backends.cpu.get_cpu_capability(),
+        "threads: 1",
+        f"torch {torch.__version__}",
+    ):
+        assert word in said
+    assert "\n" not in said
+    assert said != computed_with(prepared(threads=2).device)
 
 
 def test_auto_takes_a_gpu_when_there_is_one():

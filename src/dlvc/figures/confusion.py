@@ -7,25 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from numpy.typing import ArrayLike, NDArray
-
-
-def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Count the pairs: (C, C) int64, rows are true classes and columns predicted ones.
-
-    `labels` and `predicted` are (N,) integers of 0 ... C - 1.
-
-    >>> confusion_matrix([0, 0, 0, 1], [0, 0, 1, 1], classes=2)
-    array([[2, 1],
-           [0, 1]])
-    """
-    # int64 at once: in uint8, as labels are often kept, the product below would overflow.
-    true, taken = np.asarray(labels, np.int64), np.asarray(predicted, np.int64)
-    for name, values in (("labels", true), ("predicted", taken)):
-        if values.size and not 0 <= values.min() <= values.max() < classes:
-            raise ValueError(f"{name} of {values.min()} ... {values.max()} for {classes} classes")
-    pairs = np.bincount(true * classes + taken, minlength=classes**2)
-    return pairs.reshape(classes, classes)
+from numpy.typing import NDArray
 
 
 def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:

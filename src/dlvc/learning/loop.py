@@ -7,87 +7,41 @@ step taken? Every model of lectures 5 to 40 goes through `fit`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from dlvc.errors import UserError
+from dlvc.learning.evaluation import Evaluation, LossFunction, evaluate_batches, in_order
 from dlvc.learning.optimizers import Optimizer
 from dlvc.learning.progress import progress_bar
+from dlvc.learning.samples import Pass, Samples
+from dlvc.learning.state import Epoch, TrainingState
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-EVALUATION_BATCH = 250  # only bounds the memory: nothing is updated, so no result hangs on it
 CHECK_EVERY = 50  # updates between two looks at the loss: a look makes a GPU wait
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Images (or features) `(N, ...)` with their labels int64 `(N,)`, whole, on one device."""
+class Keeper(Protocol):
+    """What keeps a training's state while it goes on: `dlvc.learning.checkpoints.Checkpoint`."""
 
-    images: Tensor
-    labels: Tensor
-
-    @classmethod
-    def of(
-        cls, images: NDArray[np.generic], labels: NDArray[np.int64], device: torch.device
-    ) -> Samples:
-        """Copy arrays to a device."""
-        return cls(torch.tensor(images, device=device), torch.tensor(labels, device=device))
-
-    def __len__(self) -> int:
-        return len(self.labels)
+    def keep(
+        self, state: TrainingState, train: Samples, test: Samples
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Bring `state` to where it was left, if it was, and give a function to call at every
+        point at which it can be left."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The mean loss over samples, the share that is right, and the predicted class of each."""
+class NotKept:
+    """Keeps nothing."""
 
-    loss: float
-    accuracy: float
-    predicted: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch brought.
-
-    `train_loss` and `train_accuracy` are means over the samples as they passed, each seen with the
-    weights of its moment (as the lectures print them); the test set is seen after the epoch's last
-    update. `batch_losses` float32 `(batches,)` are the mean losses of the batches in their order.
-    """
-
-    epoch: int
-    updates: int
-    train_loss: float
-    train_accuracy: float
-    test: Evaluation
-    batch_losses: NDArray[np.float32]
-    samples: int
-
-    def __str__(self) -> str:
-        return (
-            f"epoch {self.epoch}, update {self.updates}: "
-            f"train loss {self.train_loss:.4f}, {self.train_accuracy:.2%} right; "
-            f"test loss {self.test.loss:.4f}, {self.test.accuracy:.2%} right"
-        )
-
-    @property
-    def train_loss_lecture_scale(self) -> float:
-        """Σ over batches of their mean loss, divided by the number of *samples*.
-
-        What the notebooks of lectures 5, 29 and 40 print: about the mean over the batch size.
-        """
-        return float(self.batch_losses.sum(dtype=np.float64)) / self.samples
-
-
-def batches(n: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """A fresh random order of `n` samples, cut into batches; the last one may be smaller."""
-    return torch.split(torch.randperm(n, generator=generator), batch_size)
+    def keep(
+        self, _state: TrainingState, _train: Samples, _test: Samples
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Leave `state` as it is."""
+        return nullcontext(lambda: None)
 
 
 def train_one_epoch(
@@ -95,64 +49,34 @@ def train_one_epoch(
     loss_function: LossFunction,
     optimizer: Optimizer,
     samples: Samples,
-    order: Sequence[Tensor],
+    training: Pass,
     *,
     accumulate: bool = False,
-    report: Callable[[int, float], None] = lambda number, loss: None,
-) -> tuple[NDArray[np.float32], float]:
-    """Pass every batch of `order` once; the mean loss of each batch and the accuracy come back.
+) -> Iterator[None]:
+    """Pass what is left of `training` through the model; yields after each batch.
 
     With `accumulate` the gradients of all batches add up, as the gradient of the mean of their
     losses, and one update follows at the end: lecture 24a and lecture 5. (The notebooks add up the
     losses and go backward once, holding every batch's activations; the gradient is the same and
     this holds one batch's.) Without, every batch is followed by its update.
-
-    `report(number, loss)` is called after every `CHECK_EVERY` batches and after the last.
     """
     model.train()
-    indices = torch.cat(tuple(order)).to(samples.labels.device)
-    labels = samples.labels.index_select(0, indices)  # in the order in which they pass
-    predicted = torch.empty_like(labels)
-    losses = torch.empty(len(order), device=labels.device)
-    start = 0
-    for number, size in enumerate(map(len, order)):
-        batch = slice(start, start + size)
-        start += size
-        outputs = model(samples.images.index_select(0, indices[batch]))
+    labels = samples.labels.index_select(0, training.order)  # in the order in which they pass
+    while not training.is_complete:
+        batch = training.batch(training.done)
+        outputs = model(samples.images.index_select(0, training.order[batch]))
         loss = loss_function(outputs, labels[batch])
         if accumulate:
-            (loss / len(order)).backward()  # type: ignore[no-untyped-call]
+            (loss / training.batches).backward()  # type: ignore[no-untyped-call]
         else:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
-        losses[number] = loss.detach()
-        predicted[batch] = outputs.detach().argmax(dim=1)
-        if (number + 1) % CHECK_EVERY == 0 or number + 1 == len(order):
-            report(number + 1, finite_loss(losses[: number + 1]))
+        training.note(loss, outputs)
+        yield
     if accumulate:
         optimizer.step()
         optimizer.zero_grad()
-    return losses.cpu().numpy(), (predicted == labels).sum().item() / len(labels)
-
-
-@torch.no_grad()
-def evaluate(model: nn.Module, loss_function: LossFunction, samples: Samples) -> Evaluation:
-    """How a model does on samples that it does not learn from."""
-    model.eval()
-    total = 0.0
-    predicted = []
-    for images, labels in zip(
-        torch.split(samples.images, EVALUATION_BATCH),
-        torch.split(samples.labels, EVALUATION_BATCH),
-        strict=True,
-    ):
-        outputs = model(images)
-        total += loss_function(outputs, labels).item() * len(labels)
-        predicted.append(outputs.argmax(dim=1))
-    classes = torch.cat(predicted)
-    accuracy = (classes == samples.labels).sum().item() / len(samples)
-    return Evaluation(total / len(samples), accuracy, classes.cpu().numpy())
 
 
 def fit(
@@ -166,59 +90,67 @@ def fit(
     batch_size: int,
     generator: torch.Generator,
     accumulate: bool = False,
-    one_epoch: Callable[..., tuple[NDArray[np.float32], float]] = train_one_epoch,
+    one_epoch: Callable[..., Iterator[None]] = train_one_epoch,
+    checkpoint: Keeper | None = None,
 ) -> Iterator[Epoch]:
     """Train `model` in place, one record an epoch.
 
     `generator` draws the order of the samples, afresh for every epoch. `one_epoch` passes them
-    once: `train_one_epoch`, or what does the same another way. Raises `UserError` that names the
-    epoch and the update when the loss is no longer a finite number.
+    once: `train_one_epoch`, or what does the same another way. With a `checkpoint` a training that
+    was left goes on where it was; the epochs before come again as records, not as work. Raises
+    `UserError` that names the epoch and the update when the loss is no longer a finite number.
     """
-    updates = 0
-    for number in range(1, epochs + 1):
-        order = batches(len(train), batch_size, generator)
-        with progress_bar(f"epoch {number}/{epochs}", len(order)) as bar:
-            try:
-                batch_losses, accuracy = one_epoch(
-                    model, loss_function, optimizer, train, order, accumulate=accumulate, report=bar
-                )
-            except _DivergedError as diverged:
-                raise UserError(
-                    f"the loss is {diverged.loss} at epoch {number}, "
-                    f"update {updates + (1 if accumulate else diverged.batch)}; "
-                    "a lower learning_rate in params.yaml may help"
-                ) from None
-        updates += 1 if accumulate else len(order)
-        sizes = np.array([len(chosen) for chosen in order])
-        result = evaluate(model, loss_function, test)
-        if not math.isfinite(result.loss):
-            raise UserError(
-                f"the test loss is {result.loss} after epoch {number}, update {updates}; "
-                "a lower learning_rate in params.yaml may help"
+    state = TrainingState(model, optimizer, generator)
+    with (checkpoint or NotKept()).keep(state, train, test) as may_be_left_here:
+        yield from state.curve
+        for number in range(len(state.curve) + 1, epochs + 1):
+            updates = state.curve[-1].updates if state.curve else 0
+            if state.training is None:
+                state.training = Pass.shuffled(train, batch_size, generator)
+            training = state.training
+            if state.testing is None:
+                with progress_bar(f"epoch {number}/{epochs}", training) as show:
+                    for _ in one_epoch(
+                        model, loss_function, optimizer, train, training, accumulate=accumulate
+                    ):
+                        if training.done % CHECK_EVERY == 0 or training.is_complete:
+                            show(_finite_loss(training, number, updates, accumulate=accumulate))
+                        may_be_left_here()
+                state.testing = in_order(test)
+            updates += 1 if accumulate else training.batches
+
+            for _ in evaluate_batches(model, loss_function, test, state.testing):
+                may_be_left_here()
+            result = Evaluation.of(state.testing, test)
+            if not math.isfinite(result.loss):
+                raise _diverged(f"the test loss is {result.loss} after", number, updates)
+
+            record = Epoch(
+                epoch=number,
+                updates=updates,
+                train_loss=training.mean_loss(),
+                train_accuracy=training.accuracy(train.labels),
+                test=result,
+                batch_losses=training.losses.cpu().numpy(),
+                samples=len(train),
             )
-        yield Epoch(
-            epoch=number,
-            updates=updates,
-            train_loss=float(np.average(batch_losses.astype(np.float64), weights=sizes)),
-            train_accuracy=accuracy,
-            test=result,
-            batch_losses=batch_losses,
-            samples=len(train),
-        )
+            state.curve.append(record)
+            state.training = state.testing = None
+            may_be_left_here()
+            yield record
 
 
-class _DivergedError(Exception):
-    """The loss of a batch (counted from 1 within the epoch) is NaN or infinite."""
-
-    def __init__(self, batch: int, loss: float) -> None:
-        super().__init__(batch, loss)
-        self.batch = batch
-        self.loss = loss
-
-
-def finite_loss(losses: Tensor) -> float:
-    """The last loss, if all are finite numbers; else what `fit` tells the user of."""
+def _finite_loss(training: Pass, epoch: int, updates: int, *, accumulate: bool) -> float:
+    """The last loss, if all so far are finite numbers; `updates` are those before this epoch."""
+    losses = training.losses[: training.done]
     bad = (~torch.isfinite(losses)).nonzero()
     if len(bad):
-        raise _DivergedError(int(bad[0]) + 1, losses[bad[0]].item())
+        update = updates + (1 if accumulate else int(bad[0]) + 1)
+        raise _diverged(f"the loss is {losses[bad[0]].item()} at", epoch, update)
     return losses[-1].item()
+
+
+def _diverged(what: str, epoch: int, update: int) -> UserError:
+    return UserError(
+        f"{what} epoch {epoch}, update {update}; a lower learning_rate in params.yaml may help"
+    )

@@ -26,6 +26,9 @@ class Optimizer(Protocol):
     def zero_grad(self) -> None:
         """Forget the gradients."""
 
+    def memory(self) -> list[Tensor]:
+        """What it remembers from step to step, always in the same order: for a checkpoint."""
+
 
 class GradientDescent:
     """w ← w - η g.
@@ -59,6 +62,10 @@ class GradientDescent:
         for w in self.parameters:
             w.grad = None
 
+    def memory(self) -> list[Tensor]:
+        """Nothing."""
+        return []
+
 
 class Momentum(GradientDescent):
     """Gradient descent with momentum μ: v ← μ v + g; w ← w - η v, with v = 0 at the start.
@@ -85,6 +92,10 @@ class Momentum(GradientDescent):
             if w.grad is not None:
                 v = self.velocity[w].mul_(self.momentum).add_(w.grad)
                 w.sub_(v, alpha=self.learning_rate)
+
+    def memory(self) -> list[Tensor]:
+        """The velocities."""
+        return list(self.velocity.values())
 
 
 class Adam(GradientDescent):
@@ -119,3 +130,7 @@ class Adam(GradientDescent):
             w, g, m, v, [], t, lr=self.learning_rate, beta1=0.9, beta2=0.999, eps=1e-8,
             weight_decay=0, amsgrad=False, maximize=False,
         )  # fmt: skip
+
+    def memory(self) -> list[Tensor]:
+        """The means of the gradients and of their squares, and the numbers of steps."""
+        return [*self.m.values(), *self.v.values(), *self.t.values()]

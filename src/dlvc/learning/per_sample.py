@@ -8,20 +8,21 @@ zero need not be touched: four fifths of a digit's pixels, and half of the hidde
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
-from dlvc.learning.loop import LossFunction, Samples, finite_loss
+from dlvc.learning.evaluation import LossFunction
 from dlvc.learning.optimizers import GradientDescent
+from dlvc.learning.samples import Pass, Samples
 from dlvc.models.mlp import MLP
 
-REPORT_EVERY = 1000  # images
+AT_A_TIME = 10_000  # images: a third of a second
 Vector = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
@@ -31,43 +32,42 @@ def train_one_epoch(
     loss_function: LossFunction,
     optimizer: object,
     samples: Samples,
-    order: Sequence[Tensor],
+    training: Pass,
     *,
     accumulate: bool = False,
-    report: Callable[[int, float], None] = lambda number, loss: None,
-) -> tuple[NDArray[np.float32], float]:
+) -> Iterator[None]:
     """What `dlvc.learning.loop.train_one_epoch` does, for an `MLP` and batches of one image.
 
     The same losses and weights but for the order in which sums are taken. On the CPU, whatever
-    else there is: one image is too little work for a GPU.
+    else there is: one image is too little work for a GPU. Yields after `AT_A_TIME` images.
     """
     if (
         not isinstance(model, MLP)
         or type(optimizer) is not GradientDescent
         or loss_function is not F.cross_entropy
         or accumulate
-        or any(len(chosen) != 1 for chosen in order)
+        or training.batch_size != 1
     ):
         raise TypeError("written out is an MLP's cross entropy and gradient descent by one image")
     images = samples.images.flatten(1).numpy()  # (N, 784) uint8
-    indices = torch.cat(tuple(order)).numpy()
+    labels, rate = samples.labels.numpy(), np.float32(optimizer.learning_rate)
+    order, losses = training.order.numpy(), training.losses.numpy()
+    predicted = training.predicted.numpy()
     layers = [model.fc1, model.fc2, model.fc3]
     # With a row for each input, an input that is zero is a row that is left out.
     w1, w2, w3 = (np.ascontiguousarray(layer.weight.detach().numpy().T) for layer in layers)
     b1, b2, b3 = (layer.bias.detach().numpy() for layer in layers)
-    labels, rate = samples.labels.numpy(), np.float32(optimizer.learning_rate)
 
-    losses = np.empty(len(order), np.float32)
-    correct = 0
-    for start in range(0, len(order), REPORT_EVERY):
-        done = min(start + REPORT_EVERY, len(order))
-        correct += _descend(
-            images, labels, indices[start:done], rate, w1, w2, w3, b1, b2, b3, losses[start:done]
+    training.classes = len(b3)
+    while not training.is_complete:
+        part = slice(training.done, min(training.done + AT_A_TIME, training.batches))
+        _descend(
+            images, labels, order[part], rate, w1, w2, w3, b1, b2, b3, losses[part], predicted[part]
         )
-        report(done, finite_loss(torch.from_numpy(losses[:done])))
-    for layer, weight in zip(layers, (w1, w2, w3), strict=True):
-        layer.weight.detach().copy_(torch.from_numpy(weight.T))
-    return losses, correct / len(order)
+        for layer, weight in zip(layers, (w1, w2, w3), strict=True):
+            layer.weight.detach().copy_(torch.from_numpy(weight.T))
+        training.done = part.stop
+        yield
 
 
 @njit(nogil=True, cache=True)
@@ -83,8 +83,11 @@ def _descend(
     b2: Vector,
     b3: Vector,
     losses: Vector,
-) -> int:
-    """Update weights `(inputs, outputs)` and biases after each image; how many were right before.
+    predicted: NDArray[np.int64],
+) -> None:
+    """Update weights `(inputs, outputs)` and biases after each image.
+
+    `losses` and `predicted` are filled with what was said of each image before its update.
 
     Forward, h₀ being the pixels:   h₁ = relu(h₀ w₁ + b₁), h₂ = relu(h₁ w₂ + b₂), s = h₂ w₃ + b₃,
                                     J = log Σ exp s − s_label.
@@ -95,7 +98,6 @@ def _descend(
     h0, h1, h2 = np.empty_like(w1[:, 0]), np.empty_like(b1), np.empty_like(b2)
     scores = np.empty_like(b3)
     d1, d2, d3 = np.empty_like(b1), np.empty_like(b2), np.empty_like(b3)
-    correct = 0
     for n in range(len(indices)):
         image, label = images[indices[n]], labels[indices[n]]
         for k in range(len(h0)):
@@ -106,7 +108,7 @@ def _descend(
         _relu(h2)
         _forward(h2, w3, b3, scores)
 
-        correct += np.argmax(scores) == label
+        predicted[n] = np.argmax(scores)
         largest = float(scores.max())
         total = 0.0
         for k in range(len(scores)):
@@ -123,7 +125,6 @@ def _descend(
         _add(b1, -rate, d1)
         _add(b2, -rate, d2)
         _add(b3, -rate, d3)
-    return correct
 
 
 @njit(nogil=True, cache=True)

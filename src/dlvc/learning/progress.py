@@ -8,19 +8,27 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from dlvc.learning.samples import Pass
+
 Record = TypeVar("Record")
 
 
 @contextmanager
-def progress_bar(title: str, batches: int) -> Iterator[Callable[[int, float], None]]:
-    """A function `(batches done, current loss)` that moves a bar with rate and time left."""
-    with tqdm(total=batches, desc=title, unit="batch", disable=None, leave=False) as bar:
+def progress_bar(title: str, training: Pass) -> Iterator[Callable[[float], None]]:
+    """A function of the current loss that moves a bar to where a pass is, with rate and time left.
 
-        def report(done: int, loss: float) -> None:
+    A pass that was taken up again starts where it was left.
+    """
+    with tqdm(
+        total=training.batches, initial=training.done, desc=title, unit="batch",
+        disable=None, leave=False,
+    ) as bar:  # fmt: skip
+
+        def show(loss: float) -> None:
             bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-            bar.update(done - bar.n)
+            bar.update(training.done - bar.n)
 
-        yield report
+        yield show
 
 
 def follow(records: Iterable[Record], tell: Callable[[Record], None]) -> list[Record]:

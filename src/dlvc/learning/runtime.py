@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -83,6 +86,34 @@ def prepare_runtime(settings: Settings) -> Runtime:
         reduced=torch.bfloat16 if settings.precision == "bfloat16" else None,
         compile=settings.compile,
     )
+
+
+def computed_with(device: torch.device) -> str:
+    """What the last digits of a result depend on besides parameters, data and code.
+
+    The same words on two machines promise the same bytes; other words, the same to some digits.
+    """
+    if device.type == "cuda":
+        processor = torch.cuda.get_device_name(device)
+    else:
+        processor = f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})"
+    return ", ".join(
+        [
+            processor,
+            f"threads: {torch.get_num_threads()}",
+            f"torch {torch.__version__}",
+            f"numpy {np.__version__}",
+            f"{platform.system()} {platform.machine()}",
+        ]
+    )
+
+
+def _processor() -> str:
+    """The kind of processor, as the system calls it."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or "cpu"
 
 
 def _keep_freed_memory() -> None:

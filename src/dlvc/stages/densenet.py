@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlvc.artifacts import read_json, write_figure
-from dlvc.command import run_command
 from dlvc.data.dataset import open_dataset
 from dlvc.figures.kernels import draw_kernels
-from dlvc.learning.loop import Samples, fit
+from dlvc.learning.checkpoints import Checkpoint
+from dlvc.learning.loop import fit
 from dlvc.learning.optimizers import Adam
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
+from dlvc.learning.samples import Samples
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.initialise import initialise
 from dlvc.params import read_params
@@ -46,9 +47,11 @@ def main() -> None:
     model = runtime.prepare(initialise(lambda: DenseNet121(settings.image_size), settings.seed))
     before = kernels(model)
 
-    with stage_run(
-        "densenet", RESULTS, params.select("runtime", "densenet"), device=runtime.device
-    ) as run:
+    logged = params.select("runtime", "densenet")
+    with (
+        stage_run("densenet", RESULTS, logged, device=runtime.device) as run,
+        Checkpoint("densenet", logged) as checkpoint,
+    ):
         epochs = fit(
             model,
             F.nll_loss,
@@ -58,13 +61,13 @@ def main() -> None:
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             generator=torch.Generator().manual_seed(settings.seed),
+            checkpoint=checkpoint,
         )
         curve = follow(epochs, run.log_epoch)
         save_training(
             RESULTS,
             model,
             curve,
-            photos.test_labels,
             summary,
             title="DenseNet-121",
             lecture_scale=True,
@@ -74,7 +77,3 @@ def main() -> None:
             ("conv0", "denselayer1_conv1"), before, kernels(model), strict=True
         ):
             write_figure(RESULTS / f"{name}.png", draw_kernels(old.numpy(), new.numpy(), name))
-
-
-if __name__ == "__main__":
-    run_command(main)

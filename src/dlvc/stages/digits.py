@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from dlvc.artifacts import write_figure
-from dlvc.command import run_command
 from dlvc.data.bundled import bundled_digits
 from dlvc.data.dataset import DIGIT_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
@@ -39,7 +38,3 @@ def main() -> None:
         save_dataset(DIGITS, digits)
         sheet = draw_contact_sheet(digits.train_images, digits.train_labels, digits.classes)
         write_figure(DIGITS / "contact_sheet.png", sheet)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -11,7 +11,6 @@ from skimage.feature import graycomatrix
 from tqdm import tqdm
 
 from dlvc.artifacts import read_json, write_figure, write_json, write_npy, write_pickle
-from dlvc.command import run_command
 from dlvc.data.dataset import open_dataset
 from dlvc.features import (
     FEATURE_NAMES,
@@ -75,7 +74,3 @@ def main() -> None:
         write_figure(FEATURES / "maps.png", draw_maps(photos.train_images[0], first, settings))
         by_class = draw_features_by_class(train, photos.train_labels, FEATURE_NAMES, photos.classes)
         write_figure(FEATURES / "by_class.png", by_class)
-
-
-if __name__ == "__main__":
-    run_command(main)

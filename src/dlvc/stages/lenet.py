@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlvc.artifacts import read_json, write_figure
-from dlvc.command import run_command
 from dlvc.data.dataset import open_dataset
 from dlvc.figures.kernels import draw_kernels
-from dlvc.learning.loop import Samples, fit
+from dlvc.learning.checkpoints import Checkpoint
+from dlvc.learning.loop import fit
 from dlvc.learning.optimizers import Adam
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
+from dlvc.learning.samples import Samples
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
 from dlvc.params import read_params
@@ -45,9 +46,11 @@ def main() -> None:
     model = runtime.prepare(initialise(LeNet, settings.seed))
     before = kernels(model)
 
-    with stage_run(
-        "lenet", RESULTS, params.select("runtime", "lenet"), device=runtime.device
-    ) as run:
+    logged = params.select("runtime", "lenet")
+    with (
+        stage_run("lenet", RESULTS, logged, device=runtime.device) as run,
+        Checkpoint("lenet", logged) as checkpoint,
+    ):
         epochs = fit(
             model,
             F.nll_loss,
@@ -57,15 +60,10 @@ def main() -> None:
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             generator=torch.Generator().manual_seed(settings.seed),
+            checkpoint=checkpoint,
         )
         curve = follow(epochs, run.log_epoch)
-        save_training(
-            RESULTS, model, curve, digits.test_labels, summary, title="LeNet", lecture_scale=True
-        )
+        save_training(RESULTS, model, curve, summary, title="LeNet", lecture_scale=True)
         save_layers(RESULTS, model, test.images[:1])
         for name, old, new in zip(("conv1", "conv2"), before, kernels(model), strict=True):
             write_figure(RESULTS / f"{name}.png", draw_kernels(old.numpy(), new.numpy(), name))
-
-
-if __name__ == "__main__":
-    run_command(main)

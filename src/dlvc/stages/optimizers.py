@@ -9,12 +9,13 @@ import torch
 from torch.nn import functional as F
 
 from dlvc.artifacts import read_json
-from dlvc.command import run_command, variant
 from dlvc.data.dataset import open_dataset
-from dlvc.learning.loop import Samples, fit
+from dlvc.learning.checkpoints import Checkpoint
+from dlvc.learning.loop import fit
 from dlvc.learning.optimizers import Adam, GradientDescent, Momentum, Optimizer
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
+from dlvc.learning.samples import Samples
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
 from dlvc.params import flatten, read_params
@@ -30,9 +31,11 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def main() -> None:
+VARIANTS = tuple(OPTIMIZERS)
+
+
+def main(name: str) -> None:
     """Parse, load, train, save."""
-    name = variant(*OPTIMIZERS)
     params = read_params()
     shared = params.optimizers
     settings = flatten(getattr(shared, name).model_dump())
@@ -47,7 +50,11 @@ def main() -> None:
     folder = RESULTS / name
     own = (f"optimizers.{key}" for key in ("seed", "epochs", "batch_size", name))
     logged = params.select("runtime", *own)
-    with stage_run(f"optimizers@{name}", folder, logged, device=runtime.device) as run:
+    stage = f"optimizers@{name}"
+    with (
+        stage_run(stage, folder, logged, device=runtime.device) as run,
+        Checkpoint(stage, logged) as checkpoint,
+    ):
         epochs = fit(
             model,
             F.cross_entropy,
@@ -57,11 +64,8 @@ def main() -> None:
             epochs=shared.epochs,
             batch_size=shared.batch_size,
             generator=torch.Generator().manual_seed(shared.seed),
+            checkpoint=checkpoint,
         )
         curve = follow(epochs, run.log_epoch)
 
-        save_training(folder, model, curve, digits.test_labels, summary, title=f"MLP by {name}")
-
-
-if __name__ == "__main__":
-    run_command(main)
+        save_training(folder, model, curve, summary, title=f"MLP by {name}")

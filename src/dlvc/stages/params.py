@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlvc.artifacts import write_json
-from dlvc.command import run_command
 from dlvc.params import Params, read_params
 from dlvc.tracking import stage_run
 
@@ -22,7 +21,3 @@ def main() -> None:
     with stage_run("params", SCHEMA, {}):
         read_params()
         write_json(SCHEMA, Params.model_json_schema())
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from dlvc.artifacts import read_json, read_pickle
-from dlvc.command import run_command
-from dlvc.learning.loop import Samples, fit
+from dlvc.learning.checkpoints import Checkpoint
+from dlvc.learning.loop import fit
 from dlvc.learning.optimizers import GradientDescent
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
+from dlvc.learning.samples import Samples
 from dlvc.models.initialise import initialise
 from dlvc.models.perceptron import Perceptron, one_hot_mse
 from dlvc.params import read_params
@@ -40,7 +41,10 @@ def main() -> None:
     n_features = train.images.shape[1]
     model = runtime.prepare(initialise(lambda: Perceptron(n_features), settings.seed))
     logged = params.select("runtime", "perceptron")
-    with stage_run("perceptron", RESULTS, logged, device=runtime.device) as run:
+    with (
+        stage_run("perceptron", RESULTS, logged, device=runtime.device) as run,
+        Checkpoint("perceptron", logged) as checkpoint,
+    ):
         epochs = fit(
             model,
             one_hot_mse,
@@ -51,13 +55,8 @@ def main() -> None:
             batch_size=settings.batch_size,
             generator=torch.Generator().manual_seed(settings.seed),
             accumulate=True,
+            checkpoint=checkpoint,
         )
         curve = follow(epochs, run.log_epoch)
 
-        save_training(
-            RESULTS, model, curve, labels[1], summary, title="Perceptron", lecture_scale=True
-        )
-
-
-if __name__ == "__main__":
-    run_command(main)
+        save_training(RESULTS, model, curve, summary, title="Perceptron", lecture_scale=True)

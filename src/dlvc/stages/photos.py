@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from dlvc.artifacts import write_figure
-from dlvc.command import run_command
 from dlvc.data.bundled import bundled_photos
 from dlvc.data.cifar10 import load_cifar10
 from dlvc.data.dataset import PHOTO_SHAPE, Dataset, save_dataset
@@ -39,7 +38,3 @@ def main() -> None:
         save_dataset(PHOTOS, photos)
         sheet = draw_contact_sheet(photos.train_images, photos.train_labels, photos.classes)
         write_figure(PHOTOS / "contact_sheet.png", sheet)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from dlvc.artifacts import read_json, write_figure, write_npy
-from dlvc.command import run_command, variant
 from dlvc.data.dataset import open_dataset
 from dlvc.figures.curves import draw_updates
-from dlvc.learning.loop import Epoch, Samples, fit, train_one_epoch
+from dlvc.learning.checkpoints import Checkpoint
+from dlvc.learning.loop import fit, train_one_epoch
 from dlvc.learning.optimizers import GradientDescent
 from dlvc.learning.per_sample import train_one_epoch as train_image_by_image
 from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
+from dlvc.learning.samples import Samples
+from dlvc.learning.state import Epoch
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
 from dlvc.params import read_params
@@ -28,6 +30,7 @@ from dlvc.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/update_rules")
+VARIANTS = ("per_epoch", "per_batch", "per_sample")
 
 
 def losses_by_update(curve: Sequence[Epoch], accumulate: bool) -> NDArray[np.float32]:
@@ -37,9 +40,8 @@ def losses_by_update(curve: Sequence[Epoch], accumulate: bool) -> NDArray[np.flo
     return np.concatenate([epoch.batch_losses for epoch in curve])
 
 
-def main() -> None:
+def main(rule: str) -> None:
     """Parse, load, train, save."""
-    rule = variant("per_epoch", "per_batch", "per_sample")
     params = read_params()
     settings = getattr(params.update_rules, rule)
     seed = params.update_rules.seed
@@ -56,7 +58,11 @@ def main() -> None:
     model = runtime.prepare(initialise(MLP, seed))
     folder = RESULTS / rule
     logged = params.select("runtime", "update_rules.seed", f"update_rules.{rule}")
-    with stage_run(f"update_rules@{rule}", folder, logged, device=runtime.device) as run:
+    stage = f"update_rules@{rule}"
+    with (
+        stage_run(stage, folder, logged, device=runtime.device) as run,
+        Checkpoint(stage, logged) as checkpoint,
+    ):
         epochs = fit(
             model,
             F.cross_entropy,
@@ -68,15 +74,12 @@ def main() -> None:
             generator=torch.Generator().manual_seed(seed),
             accumulate=accumulate,
             one_epoch=train_image_by_image if one_by_one else train_one_epoch,
+            checkpoint=checkpoint,
         )
         curve = follow(epochs, run.log_epoch)
 
         title = f"MLP, one update {rule.replace('_', ' ')}"
-        save_training(folder, model, curve, digits.test_labels, summary, title=title)
+        save_training(folder, model, curve, summary, title=title)
         losses = losses_by_update(curve, accumulate)
         write_npy(folder / "update_losses.npy", losses)
         write_figure(folder / "update_losses.png", draw_updates(losses, title=title))
-
-
-if __name__ == "__main__":
-    run_command(main)

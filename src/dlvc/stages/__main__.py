@@ -1,0 +1,45 @@
+"""`python -m dlvc.stages STAGE [VARIANT]`: how every stage begins and ends.
+
+What a stage does stands in the file of its name. What is the same for all stands here, and happens
+before torch is imported: a stage can be interrupted from its first moment on.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from dlvc.command import run_command
+from dlvc.errors import UserError
+from dlvc.inputs import Inputs
+from dlvc.kept import keep_lock
+from dlvc.params import read_params
+from dlvc.process import end_with_dvc, one_writer
+
+STAGES = sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def main() -> None:
+    """Run one stage, alone at its outs, and see that its inputs stay as they are meanwhile."""
+    stage, *variants = sys.argv[1:] or [""]
+    if stage not in STAGES:
+        raise UserError(f"the stage is {stage or 'nothing'}; allowed: {', '.join(STAGES)}")
+    end_with_dvc()
+    read_params()
+    module = import_module(f"dlvc.stages.{stage}")
+    allowed = getattr(module, "VARIANTS", ())
+    if len(variants) != bool(allowed) or not set(variants) <= set(allowed):
+        found = " ".join(variants) or "nothing"
+        raise UserError(
+            f"the variant of {stage} is {found}; allowed: {', '.join(allowed) or 'none'}"
+        )
+    with one_writer("@".join([stage, *variants])):
+        keep_lock()
+        inputs = Inputs.of(stage, *variants)
+        module.main(*variants)
+        inputs.check_unchanged(stage, *variants)
+
+
+if __name__ == "__main__":
+    run_command(main)
