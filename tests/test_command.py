@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dlvc.command import run_command, variant
+from dlvc.command import run_command
 from dlvc.errors import UserError
 from tests.imports import ROOT
 
@@ -77,19 +77,8 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_process_ends_with_code_2_one_line_and_no_traceback():
-    done = run(
-        "from dlvc.command import run_command, variant\n"
-        "run_command(lambda: print(variant('per_epoch', 'per_batch')))",
-        "per_year",
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr == "error: the variant is per_year; allowed: per_epoch, per_batch\n"
-
-
 def test_a_stage_in_a_folder_without_params_yaml_says_so_in_one_line(tmp_path):
-    command = [sys.executable, "-m", "dlvc.stages.params"]
+    command = [sys.executable, "-m", "dlvc.stages", "params"]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
@@ -98,27 +87,28 @@ def test_a_stage_in_a_folder_without_params_yaml_says_so_in_one_line(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("given", ["per_epoch", "per_batch"])
-def test_the_variant_is_the_one_argument(monkeypatch, given):
-    monkeypatch.setattr(sys, "argv", ["stage", given])
-    assert variant("per_epoch", "per_batch") == given
-
-
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("words", "said"),
     [
-        ([], "nothing"),
-        (["per_year"], "per_year"),
-        (["Per_Epoch"], "Per_Epoch"),
-        (["per_epoch", "per_batch"], "per_epoch per_batch"),
-        ([""], "nothing"),
+        ([], "the stage is nothing; allowed: densenet, digits, "),
+        (["linet"], "the stage is linet; allowed: densenet, digits, "),
+        (["__main__"], "the stage is __main__; allowed: "),
+        (["params", "all"], "the variant of params is all; allowed: none"),
+        (["update_rules"], "the variant of update_rules is nothing; allowed: per_epoch, per_batch"),
+        (["update_rules", "per_year"], "the variant of update_rules is per_year; allowed: per_ep"),
+        (["update_rules", "per_epoch", "per_batch"], "the variant of update_rules is per_epoch p"),
+        (["update_rules", ""], "the variant of update_rules is nothing; allowed: per_epoch, per_"),
     ],
 )
-def test_no_variant_a_wrong_one_and_two_are_refused_with_those_there_are(monkeypatch, given, found):
-    monkeypatch.setattr(sys, "argv", ["stage", *given])
-    with pytest.raises(UserError) as caught:
-        variant("per_epoch", "per_batch")
-    assert str(caught.value) == f"the variant is {found}; allowed: per_epoch, per_batch"
+def test_a_stage_or_variant_that_is_none_is_one_line_with_those_there_are(words, said):
+    done = subprocess.run(
+        [sys.executable, "-m", "dlvc.stages", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {said}")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +128,7 @@ def test_the_command_line_says_in_one_line_what_is_wrong_before_dvc_starts(
 
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", ["dlvc", *words])
-    monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("DVC was started"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("DVC was started"))
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 2

@@ -1,30 +1,20 @@
-"""The few commands that are no stage: run, sync, which, profile, database, server."""
+"""The few commands that are no stage: run, verify, sync, which, profile, database, server."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dlvc.command import run_command
 from dlvc.database import run_database
 from dlvc.errors import UserError
-from dlvc.params import read_params
-from dlvc.profiles import (
-    as_overrides,
-    check_overlay,
-    parse_overrides,
-    read_profile,
-)
+from dlvc.params import short
+from dlvc.profiles import as_overrides, parse_overrides, read_profile
+from dlvc.run import run_pipeline
 from dlvc.server import serve
-from dlvc.tracking.execution import PARENT_RUN
-from dlvc.tracking.run import MODE
 from dlvc.tracking.sync import sync
 from dlvc.tracking.which import which_run
+from dlvc.verify.report import verify
 
 
 def main() -> None:
@@ -40,11 +30,12 @@ def _main() -> None:
     run = commands.add_parser(
         "run",
         help="check params.yaml, then run what has changed",
-        epilog="Any parameter can follow as --section.key value: then it is `dvc exp run -S ...`.",
+        usage="dlvc run [--profile PROFILE] [STAGE] [--section.key VALUE ...]",
+        epilog="With a STAGE only that and what it needs; with values it is `dvc exp run -S ...`.",
         allow_abbrev=False,
     )
-    run.add_argument("stage", nargs="?", help="only this stage and what it needs (default: all)")
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
+    commands.add_parser("verify", help="check that no file is damaged and every result is right")
     commands.add_parser("sync", help="bring MLflow to the state of dvc.lock")
     which = commands.add_parser("which", help="print the MLflow run that a file comes from")
     which.add_argument("file", type=Path)
@@ -61,14 +52,21 @@ def _main() -> None:
         raise UserError(f"no dvc.yaml in {Path.cwd()}; run dlvc in the project's folder")
     if arguments.command == "run":
         values = read_profile(arguments.profile) if arguments.profile else {}
+        # Not a positional argument of argparse, which would take a parameter's value for it.
+        stage = rest.pop(0) if rest and not rest[0].startswith("-") else None
         values |= parse_overrides(rest)
-        failed = run_pipeline(arguments.stage, values)
+        failed = run_pipeline(stage, values)
         if failed:
             raise SystemExit(failed)
         return
     if rest:
-        raise UserError(f"{' '.join(rest)} is not understood; see dlvc {arguments.command} --help")
+        raise UserError(
+            f"{short(' '.join(rest))} is not understood; see dlvc {arguments.command} --help"
+        )
     match arguments.command:
+        case "verify":
+            if not verify(Path.cwd()):
+                raise SystemExit(1)
         case "sync":
             print(sync(Path.cwd()))
         case "which":
@@ -79,41 +77,6 @@ def _main() -> None:
             raise SystemExit(run_database(Path.cwd(), arguments.action))
         case "server":
             serve(Path.cwd(), arguments.host, arguments.port)
-
-
-def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
-    """`dvc repro`; with values `dvc exp run`, which leaves them in params.yaml. Then a sync.
-
-    Everything is checked first: DVC deletes a stage's outs before the stage could complain.
-    """
-    if values:
-        check_overlay(values, "the values given")
-        words = ["exp", "run", *as_overrides(values)]
-    else:
-        read_params()
-        words = ["repro"]
-    command = [sys.executable, "-m", "dvc", *words, *([stage] if stage else [])]
-    failed = subprocess.call(command, env=_environment())
-    try:
-        print(sync(Path.cwd()))
-    except UserError as error:  # a view, never a condition
-        if os.environ.get(MODE) == "strict":
-            raise
-        print(error, file=sys.stderr)
-    return failed
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with this environment's `python` first, and with `mlflow run`'s run as parent.
-
-    `MLFLOW_RUN_ID` itself must not reach the stages: each would take that run for its own.
-    """
-    environment = dict(os.environ)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    run_id = environment.pop("MLFLOW_RUN_ID", None)
-    if run_id:
-        environment[PARENT_RUN] = run_id
-    return environment
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How a command of ours begins and ends: with a known argument, and with one line for a mistake."""
+"""How a command of ours begins and ends: one line for a mistake, and a word for Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dlvc.errors import UserError
+
+TO_END = (signal.SIGINT, signal.SIGTERM)
+Handler = Any  # a function of number and frame, SIG_IGN, SIG_DFL, or what C code has set
 
 
 def run_command(main: Callable[[], None]) -> NoReturn:
     """Call `main`, and end the process; a `UserError` is one line on stderr and exit code 2.
 
-    Ctrl-C and SIGTERM unwind like an exception, so that whoever has something to end can end it.
+    Ctrl-C and SIGTERM unwind like an exception, so that whoever has something to end can end it,
+    and is not interrupted in that by a second one. A signal that whoever started this process had
+    it ignore (Ctrl-C, in the background of a shell) stays ignored.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    handle(_unwind)
     try:
         main()
     except UserError as error:
@@ -32,14 +37,17 @@ def run_command(main: Callable[[], None]) -> NoReturn:
     os._exit(0)
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
+def handle(handler: Handler) -> dict[int, Handler]:
+    """Have `handler` called for Ctrl-C and SIGTERM; what was called before, by signal."""
+    before: dict[int, Handler] = {number: signal.getsignal(number) for number in TO_END}
+    for number, previous in before.items():
+        if previous != signal.SIG_IGN:
+            signal.signal(number, handler)
+    return before
+
+
+def _unwind(number: int, _frame: FrameType | None) -> None:
+    handle(signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise SystemExit(128 + number)
-
-
-def variant(*allowed: str) -> str:
-    """The stage's one argument, which of its variants to run."""
-    given = sys.argv[1:]
-    if len(given) != 1 or given[0] not in allowed:
-        found = " ".join(given) or "nothing"
-        raise UserError(f"the variant is {found}; allowed: {', '.join(allowed)}")
-    return given[0]

@@ -19,9 +19,13 @@ def training(done):
     done.wait_for(lambda: _epochs(done) > 0)
     yield process
     for member in psutil.process_iter(["cmdline"]):
-        if "dlvc.stages.perceptron" in (member.info["cmdline"] or []) and _is_in(done, member):
+        if is_the_stage(member) and _is_in(done, member):
             member.kill()
     process.wait(timeout=60)
+
+
+def is_the_stage(process):
+    return (process.info["cmdline"] or [])[1:] == ["-m", "dlvc.stages", "perceptron"]
 
 
 def _is_in(project, process):
@@ -40,9 +44,7 @@ def stage_process(project):
     (found,) = [
         process
         for process in psutil.process_iter(["cmdline"])
-        if process.info["cmdline"]
-        and process.info["cmdline"][1:] == ["-m", "dlvc.stages.perceptron"]
-        and _is_in(project, process)
+        if is_the_stage(process) and _is_in(project, process)
     ]
     return found
 

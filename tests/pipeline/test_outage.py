@@ -12,7 +12,7 @@ import pytest
 
 from tests.pipeline.mlflow_server import served
 
-STAGE = ("python", "-m", "dlvc.stages.perceptron")
+STAGE = ("python", "-m", "dlvc.stages", "perceptron")
 LINE = "MLflow is not available"
 
 

@@ -1,0 +1,81 @@
+"""What a stage depends on, as dvc.yaml says, and whether it has changed while the stage ran.
+
+DVC writes into dvc.lock what the deps and parameters are *after* a stage has run. Whoever edits a
+file meanwhile would have results recorded under a state that they do not come from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from dlvc.errors import UserError
+from dlvc.hashes import md5_of_bytes
+from dlvc.params import flatten, read_params, short
+
+PIPELINE = Path("dvc.yaml")
+SMALL = 1_000_000  # bytes: larger files are known by their size and time of change
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The deps and parameters of a stage at one moment."""
+
+    files: Mapping[str, object]
+    params: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, stage: str, variant: str | None = None) -> Inputs:
+        """As they are now; nothing where there is no dvc.yaml."""
+        if not PIPELINE.exists():
+            return cls({}, {})
+        params = read_params()
+        declared = YAML(typ="safe").load(PIPELINE)["stages"][stage]
+        item = str(next(iter(declared.get("matrix", {})), ""))
+        known = {**flatten(params.model_dump()), f"item.{item}": variant}
+        deps = [_fill_in(dep, known) for dep in declared.get("deps", [])]
+        names = [_fill_in(name, known) for name in declared.get("params", [])]
+        return cls(
+            {str(file): _mark(file) for dep in deps for file in _files(Path(dep))},
+            params.select(*names),
+        )
+
+    def check_unchanged(self, stage: str, variant: str | None = None) -> None:
+        """Refuse what the stage has made if it does not come from what is there now."""
+        now = Inputs.of(stage, variant)
+        for before, after in ((self.params, now.params), (self.files, now.files)):
+            for name in {**before, **after}:
+                if before.get(name) != after.get(name):
+                    is_param = before is self.params
+                    was = f" (it was {short(before.get(name))})" if is_param else ""
+                    raise UserError(
+                        f"{name} has changed while {stage} was running{was}: its results belong to "
+                        "neither state and are not recorded; run the same command again"
+                    )
+
+
+def _fill_in(text: str, known: Mapping[str, Any]) -> str:
+    return re.sub(r"\$\{([^}]+)\}", lambda match: str(known[match[1]]), text)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from (file for file in path.rglob("*") if "__pycache__" not in file.parts)
+    else:
+        yield path
+
+
+def _mark(file: Path) -> object:
+    """What tells one content of a file from another."""
+    try:
+        status = file.stat()
+        if file.is_file() and status.st_size < SMALL:
+            return md5_of_bytes(file.read_bytes())
+    except OSError:
+        return None
+    return None if file.is_dir() else (status.st_size, status.st_mtime_ns)

@@ -1,0 +1,41 @@
+"""What is kept in `.dlvc` so that a run that was cut off can go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dlvc.artifacts import write_bytes
+
+LOCK = Path("dvc.lock")
+WHOLE_LOCK = Path(".dlvc/dvc.lock.whole")
+CHECKPOINTS = Path(".dlvc/checkpoints")
+COMPLETE = ".complete.pt"  # of a training that has ended, until DVC knows its result
+
+
+def keep_lock() -> None:
+    """Keep dvc.lock as it is now. DVC writes it in place: a kill in between leaves a part of it."""
+    text = LOCK.read_bytes() if LOCK.exists() else b""
+    if is_whole(text) and (not WHOLE_LOCK.exists() or WHOLE_LOCK.read_bytes() != text):
+        write_bytes(WHOLE_LOCK, text)
+
+
+def is_whole(text: bytes) -> bool:
+    """Whether this is a dvc.lock that DVC can read."""
+    try:
+        content = YAML(typ="safe").load(text)
+    except (YAMLError, ValueError):
+        return False
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return isinstance(stages, dict) and all(
+        isinstance(entry, dict) and "cmd" in entry for entry in stages.values()
+    )
+
+
+def forget_complete() -> None:
+    """Delete the checkpoints of trainings whose results are in dvc.lock."""
+    for path in CHECKPOINTS.glob(f"*{COMPLETE}"):
+        path.unlink(missing_ok=True)
+        path.with_name(path.name.replace(COMPLETE, ".lock")).unlink(missing_ok=True)

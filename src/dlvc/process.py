@@ -1,0 +1,86 @@
+"""A stage as a process: it ends with the DVC that started it, and writes its outs alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from dlvc.artifacts import writable
+
+WRITERS = Path(".dlvc/writers")
+STARTED_BY_DVC = "DVC_STAGE"
+
+
+def dvc_process() -> tuple[psutil.Process, str] | None:
+    """The nearest ancestor that is DVC, and its command."""
+    for process in psutil.Process().parents():
+        try:
+            command = is_dvc(process)
+        except psutil.Error:  # not ours to look at, or gone
+            continue
+        if command:
+            return process, command
+    return None
+
+
+def is_dvc(process: psutil.Process) -> str | None:
+    """The command of a process if it is DVC; `psutil.Error` if it cannot be looked at."""
+    words = process.cmdline()
+    # `dvc repro`, or `python .../bin/dvc repro`, or `python -m dvc repro`
+    for position, word in enumerate(words[:4]):
+        if Path(word).name == "dvc":
+            return " ".join(["dvc", *words[position + 1 :]])
+    return None
+
+
+def end_with_dvc() -> None:
+    """Have this process terminated when the DVC that started it is gone.
+
+    `kill -9` of dvc leaves its stage alive, and nobody would take what it makes. A stage that was
+    started by hand has nobody to follow.
+    """
+    if STARTED_BY_DVC not in os.environ:
+        return
+    found = dvc_process()
+    # DVC from within another program, or one that was gone before this process could look.
+    parent = found[0] if found else psutil.Process().parent()
+    if parent is None or parent.pid == 1:
+        _terminate()
+    else:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(process: psutil.Process) -> None:
+    process.wait()
+    print("the dvc that started this stage is gone: it stops, too", file=sys.stderr, flush=True)
+    _terminate()
+
+
+def _terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def one_writer(name: str) -> Iterator[None]:
+    """Be the only process at the outs of a stage; wait for another, such as the orphan of a DVC
+    that was killed. The system gives the place free when its holder ends, however that is."""
+    lock = FileLock(WRITERS / f"{name}.lock")
+    with writable(WRITERS):
+        WRITERS.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{name}: another process is at it; waiting", file=sys.stderr, flush=True)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,198 @@
+"""`dlvc run`: DVC, and what it lacks: one run at a time, torn files mended, Ctrl-C that waits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from dlvc.artifacts import writable, write_bytes
+from dlvc.command import handle
+from dlvc.errors import UserError
+from dlvc.git import git_bytes
+from dlvc.kept import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
+from dlvc.params import read_params
+from dlvc.process import WRITERS, is_dvc
+from dlvc.profiles import as_overrides, check_overlay
+from dlvc.tracking.execution import PARENT_RUN
+from dlvc.tracking.run import MODE
+from dlvc.tracking.sync import sync
+
+RUN_LOCK = Path(".dlvc/run.lock")
+DVC_LOCKS = Path(".dvc/tmp/rwlock")  # who reads and writes what, as DVC notes it
+POLL = 0.5  # seconds
+
+
+def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
+    """`dvc repro`; with values `dvc exp run`, which leaves them in params.yaml. Then a sync.
+
+    Everything is checked first: DVC deletes a stage's outs before the stage could complain. The
+    exit code is DVC's, or the shell's for a signal.
+    """
+    if values:
+        check_overlay(values, "the values given")
+        words = ["exp", "run", *as_overrides(values)]
+    else:
+        read_params()
+        words = ["repro"]
+    with alone():
+        mend_lock()
+        keep_lock()
+        failed = _call([sys.executable, "-m", "dvc", *words, *([stage] if stage else [])])
+        if not failed:
+            forget_complete()
+    if failed in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        return failed
+    try:
+        print(sync(Path.cwd()))
+    except UserError as error:  # a view, never a condition
+        if os.environ.get(MODE) == "strict":
+            raise
+        _say(str(error))
+    return failed
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Be the only run in this folder; wait for another, and for what a killed one has left."""
+    lock = FileLock(RUN_LOCK)
+    with writable(RUN_LOCK):
+        RUN_LOCK.parent.mkdir(parents=True, exist_ok=True)
+        _acquire(lock, "another run is at work in this folder; waiting until it ends")
+    try:
+        _wait_for_dvc()
+        for writer in WRITERS.glob("*.lock"):
+            place = FileLock(writer)
+            _acquire(place, f"a stage of a run that was killed, {writer.stem}, is about to stop")
+            place.release()
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, message: str) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _say(message)
+        lock.acquire()
+
+
+def _wait_for_dvc() -> None:
+    """Wait while another DVC, such as `dvc exp run`, is at it. What dead ones have left is removed:
+    DVC trusts a number of a process that somebody else may have now, and half a file not at all."""
+    told = False
+    while DVC_LOCKS.exists():
+        busy = _dvcs_at_work()
+        if not busy:
+            DVC_LOCKS.unlink(missing_ok=True)
+            return
+        if not told:
+            _say(f"another DVC is at work here ({', '.join(busy)}); waiting until it ends")
+            told = True
+        time.sleep(POLL)
+
+
+def _dvcs_at_work() -> list[str]:
+    """The processes that DVC's notes name, as far as they are there and are DVC."""
+    for _ in range(3):  # somebody may be writing at this moment
+        try:
+            notes = json.loads(DVC_LOCKS.read_text(encoding="utf-8"))
+            break
+        except FileNotFoundError:
+            return []
+        except ValueError:
+            time.sleep(POLL)
+    else:
+        return []
+    readers = [note for path in notes.get("read", {}).values() for note in path]
+    numbers = {int(note["pid"]) for note in [*notes.get("write", {}).values(), *readers]}
+    found = []
+    for number in sorted(numbers):
+        try:
+            command = is_dvc(psutil.Process(number))
+        except psutil.Error:
+            continue
+        if command:
+            found.append(f"{command}, process {number}")
+    return found
+
+
+def mend_lock() -> None:
+    """Bring back the last whole dvc.lock if it is none now, and say so.
+
+    What DVC was about to add is in its run cache, and comes from there.
+    """
+    if not LOCK.exists() or is_whole(LOCK.read_bytes()):
+        return
+    kept = WHOLE_LOCK.read_bytes() if WHOLE_LOCK.exists() else b""
+    committed = git_bytes(Path.cwd(), "show", f"HEAD:./{LOCK}") or b""
+    for text, source in ((kept, "as the last stage found it"), (committed, "as it is in git")):
+        if is_whole(text):
+            write_bytes(LOCK, text)
+            _say(f"{LOCK} was cut off in the middle of writing; it is again {source}")
+            return
+    LOCK.unlink()
+    _say(f"{LOCK} was cut off in the middle of writing; it is removed, so every stage is new")
+
+
+def _call(command: Sequence[str]) -> int:
+    """Run a command to its end. Ctrl-C and SIGTERM are handed on as Ctrl-C, and it is waited for:
+    a stage in training writes a checkpoint, and DVC ends after its stage."""
+    process = subprocess.Popen(command, env=_environment())
+    asked: list[int] = []
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        _interrupt(process.pid)
+
+    before = handle(hand_on)
+    try:
+        failed = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 128 + asked[0] if asked and failed else failed
+
+
+def _interrupt(number: int) -> None:
+    """As a terminal would: Ctrl-C for a process and those below it, in our group of processes."""
+    try:
+        process = psutil.Process(number)
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return
+    for member in family:
+        try:
+            if os.getpgid(member.pid) == os.getpgrp():
+                member.send_signal(signal.SIGINT)
+        except (OSError, psutil.Error):  # it has just ended
+            continue
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with this environment's `python` first, and with `mlflow run`'s run as parent.
+
+    `MLFLOW_RUN_ID` itself must not reach the stages: each would take that run for its own.
+    """
+    environment = dict(os.environ)
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    run_id = environment.pop("MLFLOW_RUN_ID", None)
+    if run_id:
+        environment[PARENT_RUN] = run_id
+    return environment
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
