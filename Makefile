@@ -11,13 +11,16 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run sync bench test lint ui plots experiments database database-stop server lock clean
+.PHONY: help run verify sync bench test lint audit ui plots experiments database database-stop server lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
 	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
+
+verify: $(READY)  ## check that no file is damaged and every result is right; names what mends it
+	@dlvc verify
 
 sync: $(READY)  ## bring MLflow to the state of dvc.lock: what was lost, restored or pulled
 	@dlvc sync
@@ -54,6 +57,9 @@ lint: $(READY)  ## ruff (rules and format) and mypy
 	@ruff check .
 	@ruff format --check .
 	@mypy
+
+audit: $(READY)  ## ask for known vulnerabilities of what requirements.lock names; needs a network
+	@uv tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --requirement requirements.lock
 
 lock: $(READY)  ## make requirements.lock anew from pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

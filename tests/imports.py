@@ -35,13 +35,16 @@ def direct_imports(file: Path) -> set[str]:
     return {name for name in names if name.split(".")[0] == "dlvc" and module_file(name)}
 
 
-def import_closure(module: str) -> set[str]:
-    """Paths, relative to the project's root, of all our files that run when `module` is run."""
+def import_closure(module: str, *, without: str | None = None) -> set[str]:
+    """Paths, relative to the project's root, of all our files that run when `module` is run.
+
+    A package `without` is left out, and with it what nothing but that package imports.
+    """
     seen: set[str] = set()
     stack = [module]
     while stack:
         name = stack.pop()
-        if name in seen:
+        if name in seen or (without and f"{name}.".startswith(f"{without}.")):
             continue
         seen.add(name)
         parts = name.split(".")

@@ -11,14 +11,17 @@ from tests.imports import ROOT, SOURCE, direct_imports, import_closure, module_f
 
 # A room may import from those after it, and from itself.
 ORDER = [
-    "stages", "cli", "server", "database", "plots", "profiles", "results", "tracking", "figures",
-    "learning", "models", "features", "data", "params", "command", "artifacts", "errors",
+    "stages", "cli", "run", "server", "database", "plots", "profiles", "results", "verify",
+    "tracking", "figures", "learning", "models", "features", "data", "lock", "inputs", "process",
+    "kept", "hashes", "git", "params", "command", "artifacts", "pickles", "errors",
 ]  # fmt: skip
 STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 # Tracking is told things and gives nothing back: no out can depend on it, so no training runs again
-# because the view has changed. (tests/pipeline/test_outage.py holds that no result does.)
-WATCHES = "src/dlvc/tracking/"
+# because the view has changed. (tests/pipeline/test_outage.py holds that no result does.) Nor can
+# an out depend on what a stage imports by way of tracking alone (such as `git`), so the
+# imports of a stage are not followed into it.
+WATCHES = "dlvc.tracking"
 MODULES = sorted((SOURCE / "dlvc").rglob("*.py"))
 
 
@@ -79,10 +82,8 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage):
         for file in ([ROOT / dep] if dep.endswith(".py") else (ROOT / dep).glob("*.py"))
         if file.exists()
     }
-    imported = {
-        name for name in import_closure(f"dlvc.stages.{stage}") if not name.startswith(WATCHES)
-    }
-    assert not any(dep.startswith(WATCHES) for dep in declared)
+    imported = import_closure(f"dlvc.stages.{stage}", without=WATCHES)
+    assert not any(dep.startswith(f"src/{WATCHES.replace('.', '/')}") for dep in declared)
     assert imported - files == set(), "add to the stage's deps in dvc.yaml"
     strangers = {name for name in files - imported if not only_describes(ROOT / name)}
     assert strangers - alternatives(stage) == set(), "remove from the stage's deps in dvc.yaml"
@@ -103,6 +104,19 @@ def test_the_closure_finds_what_is_imported_indirectly():
     assert "src/dlvc/models/pixels.py" in closure
     assert "src/dlvc/models/mlp.py" not in closure
     assert module_file("dlvc.nothing") is None
+
+
+def test_the_closure_follows_no_import_into_a_package_that_is_left_out():
+    everything = import_closure("dlvc.stages.lenet")
+    without = import_closure("dlvc.stages.lenet", without=WATCHES)
+    only_by_tracking = {
+        "src/dlvc/tracking/run.py",
+        "src/dlvc/tracking/execution.py",
+        "src/dlvc/git.py",
+    }
+    assert only_by_tracking <= everything
+    assert only_by_tracking & without == set()
+    assert "src/dlvc/params.py" in without  # tracking imports it, too
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
 import sys
 from types import SimpleNamespace
@@ -30,12 +29,12 @@ def message(set_up):
     return line
 
 
-@pytest.mark.parametrize("version", [(3, 10), (3, 14), (2, 7)])
+@pytest.mark.parametrize("version", [(3, 10, 9), (3, 11, 3), (3, 14, 0), (2, 7, 18)])
 def test_another_python_is_named(set_up, monkeypatch, version):
-    monkeypatch.setattr(sys, "version_info", (*version, 0))
+    monkeypatch.setattr(sys, "version_info", version)
     found = ".".join(map(str, version))
     assert message(set_up) == (
-        f"error: this is Python {found}, needed is 3.11 to 3.13; try: make PYTHON=python3.12"
+        f"error: this is Python {found}, needed is 3.11.4 to 3.13; try: make PYTHON=python3.12"
     )
 
 
@@ -50,14 +49,8 @@ def test_a_full_disk_is_named(set_up, monkeypatch):
     assert message(set_up) == ("error: 1.5 GB are free on this disk, the environment needs 8 GB")
 
 
-def test_the_lock_pins_everything_by_hash_and_names_no_index(set_up):
-    lock = set_up.LOCK.read_text(encoding="utf-8")
-    assert "://" not in lock
-    pins = re.findall(
-        r"^[a-z0-9-]+==[^\s]+(?: ; [^\\]+)? \\\n    --hash=sha256:", lock, re.MULTILINE
-    )
-    named = re.findall(r"^[a-z0-9-]+[=<>@ ]", lock, re.MULTILINE)
-    assert len(pins) == len(named) > 100
+def test_the_lock_names_no_index_and_gives_the_first_package_with_its_hashes(set_up):
+    assert "://" not in set_up.LOCK.read_text(encoding="utf-8")
     uv = set_up.locked("uv")
     assert uv.startswith("uv==")
     assert all("--hash=sha256:" in line for line in uv.splitlines()[1:])

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-OLDEST, NEWEST = (3, 11), (3, 13)
+OLDEST, NEWEST = (3, 11, 4), (3, 13)
 DISK_GB = 8  # the environment takes 6.6 GB on Linux, most of it torch's CUDA libraries
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -24,9 +24,9 @@ def stop(message: str) -> None:
 
 def check() -> None:
     """Everything that can be known before the first byte is written."""
-    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+    if sys.version_info[:3] < OLDEST or sys.version_info[:2] > NEWEST:
         found, oldest, newest = (
-            ".".join(map(str, version)) for version in (sys.version_info[:2], OLDEST, NEWEST)
+            ".".join(map(str, version)) for version in (sys.version_info[:3], OLDEST, NEWEST)
         )
         stop(f"this is Python {found}, needed is {oldest} to {newest}; try: make PYTHON=python3.12")
     if not shutil.which("git"):

@@ -13,44 +13,60 @@ import json
 import os
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 
-from dlvc.errors import UserError, first_line
+from dlvc.errors import UserError, first_line, one_line
+from dlvc.pickles import unpickle_array
 
 if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure
 
-# What a pickle of a plain array names: NumPy 2 writes `numpy._core`, NumPy 1 wrote `numpy.core`.
-PICKLE_ALLOWED = {
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-}
 PICKLE_PROTOCOL = 4  # fixed, so that another Python writes the same bytes
 FIGURE_DPI = 110
+LARGEST_YAML = 20_000  # characters, five times params.yaml: the parser takes half a second
+MOST_BRACKETS = 500  # where they lie in each other, its time grows with their square
+LONGEST_PROBLEM = 150  # characters of what the parser says
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """A full disk, a folder without access, a file in the way: one line that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or first_line(error)}); make room or give "
+            "access, then run the same command again. `dvc checkout` brings earlier results back"
+        ) from None
 
 
 @contextmanager
 def _atomic(path: Path) -> Iterator[BinaryIO]:
     """A binary file that appears at `path` only when the block has ended without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -58,13 +74,13 @@ def _readable(path: Path, kind: str) -> Iterator[None]:
     """Whatever a library says about a broken file becomes one line that names the file."""
     try:
         yield
-    except Exception as error:  # a broken pickle can raise anything, MemoryError included
+    except Exception as error:  # a broken file can raise anything, MemoryError included
         raise UserError(
             f"{path}: not readable as {kind} ({first_line(error)}); make it again with `dvc repro`"
         ) from None
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write `content` to `path`, atomically."""
     with _atomic(path) as file:
         file.write(content)
@@ -85,6 +101,10 @@ def read_json(path: Path) -> Any:
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file, as `parse_yaml` takes it."""
     try:
+        # A pipe would keep us waiting for its writer, a device might never end.
+        if not path.is_dir() and not path.is_file() and path.exists():
+            raise UserError(f"{path}: cannot be read (a pipe or device, not a file)")
+        _check_yaml_size(path.stat().st_size, str(path))
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
@@ -94,14 +114,50 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """The content of YAML text (version 1.2, duplicate keys refused)."""
+    """The content of YAML text (version 1.2, duplicate keys and aliases refused)."""
+    _check_yaml_size(len(text), name)
+    if text.count("[") + text.count("{") > MOST_BRACKETS:
+        raise UserError(f"{name}: more than {MOST_BRACKETS} brackets; write lists line by line")
+    yaml = YAML(typ="safe", pure=True)  # libyaml names the wrong line
+    yaml.Composer, yaml.Constructor = _TreeComposer, _PlacedConstructor
     try:
-        return YAML(typ="safe", pure=True).load(text)  # libyaml names the wrong line
-    except Exception as error:  # a bad scalar such as `!!bool x` comes as whatever Python raised
+        return yaml.load(text)
+    except RecursionError:
+        raise UserError(f"{name}: not valid YAML (nested too deeply)") from None
+    except Exception as error:  # not all of the parser's own: a list for a key is a TypeError
         mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = str(getattr(error, "problem", None) or error) or type(error).__name__
-        raise UserError(f"{name}{where}: not valid YAML ({problem.splitlines()[0]})") from None
+        position = mark.index if mark else getattr(error, "position", 0)
+        line = text.count("\n", 0, position) + 1
+        problem = one_line(getattr(error, "problem", None) or str(error))[:LONGEST_PROBLEM]
+        raise UserError(f"{name}, line {line}: not valid YAML ({problem})") from None
+
+
+def _check_yaml_size(size: int, name: str) -> None:
+    if size > LARGEST_YAML:
+        raise UserError(f"{name}: {size} characters long; allowed: at most {LARGEST_YAML}")
+
+
+class _TreeComposer(Composer):  # type: ignore[misc]
+    """Refuses aliases: a few lines of them stand for more values than memory holds, and `-S`, told
+    to change the value in one section, changes it in all that share it."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            mark = self.parser.peek_event().start_mark
+            raise ComposerError(None, None, "aliases are not allowed: write the value out", mark)
+        return super().compose_node(parent, index)
+
+
+class _PlacedConstructor(SafeConstructor):  # type: ignore[misc]
+    """Says where a scalar stands that is not of its kind, such as `!!bool x`."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (YAMLError, RecursionError):
+            raise
+        except Exception as error:  # whatever Python raises for it
+            raise ConstructorError(None, None, first_line(error), node.start_mark) from None
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -116,13 +172,18 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def write_npy(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy, C order, so that it can be memory-mapped."""
     with _atomic(path) as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        # Into a file itself NumPy writes through C's buffers, and does not hear of a full disk.
+        stream = SimpleNamespace(write=file.write)
+        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)  # type: ignore[arg-type]
 
 
 def read_npy(path: Path) -> NDArray[Any]:
     """A read-only memory map of an array."""
     with _readable(path, ".npy array"):
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:
+            if np.lib.format.read_magic(file) != (1, 0):  # later ones can announce a header of 4 GB
+                raise ValueError("not of version 1.0")
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     return array
 
 
@@ -131,29 +192,23 @@ def write_pickle(path: Path, array: NDArray[Any]) -> None:
     write_bytes(path, pickle.dumps(np.ascontiguousarray(array), protocol=PICKLE_PROTOCOL))
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds arrays and nothing else: a pickle can name any function, and would run it."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in PICKLE_ALLOWED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return super().find_class(module, name)
-
-
 def read_pickle(path: Path) -> NDArray[Any]:
     """Read a pickled plain array; anything else in the file is refused before it can run."""
-    with _readable(path, "pickle of a plain array"), path.open("rb") as file:
-        array = _ArrayUnpickler(file).load()
-    if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-        raise UserError(f"{path}: holds {type(array).__name__}, expected a plain array")
-    return array
+    with _readable(path, "pickle of a plain array"):
+        return unpickle_array(path.read_bytes())
 
 
 def write_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
-    """Write a model's `state_dict` as safetensors, on the CPU."""
+    """Write a model's `state_dict` as safetensors."""
+    write_bytes(path, weights_as_bytes(state))
+
+
+def weights_as_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
+    """A `state_dict` as safetensors, whatever device and layout its tensors have."""
     from safetensors.torch import save
 
-    write_bytes(path, save({name: value.cpu().contiguous() for name, value in state.items()}))
+    content: bytes = save({name: value.cpu().contiguous() for name, value in state.items()})
+    return content
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dlvc.artifacts import read_yaml
-from dlvc.errors import UserError
+from dlvc.errors import UserError, redacted
 
 PARAMS_FILE = Path("params.yaml")
+DEEPEST = 5  # parts of a name that are written out; the longest known one has four
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]  # torch counts in 64 bits
 LearningRate = Annotated[float, Field(gt=0)]
@@ -194,6 +195,17 @@ class Params(Section):
             raise ValueError("densenet.batch_size is 1: batch normalisation needs at least 2")
         return self
 
+    @model_validator(mode="after")
+    def _pictures_are_on_this_machine(self) -> Params:
+        # DVC would load an address, and keep it with its password in dvc.lock. OmegaConf, by which
+        # `-S` changes params.yaml, would put a variable of the environment in the place of ${...},
+        # and takes ??? for a value that is missing.
+        for name, images in (("digits", self.data.digits), ("photos", self.data.photos)):
+            if "://" in images.path or "${" in images.path or images.path == "???":
+                found = f"data.{name}.path is {short(images.path)}"
+                raise ValueError(f"{found}; allowed: a folder or .zip on this machine, without ${{")
+        return self
+
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """The checked content of params.yaml."""
@@ -237,10 +249,28 @@ def short(value: Any) -> str:
     if value is None:
         return "empty"
     try:
-        text = repr(value)
+        text = redacted(repr(value))  # before it is cut: half a password is none to be recognised
     except ValueError:  # Python refuses to write numbers of more than 4300 digits
         return "too long to be written out"
+    except RecursionError:
+        return "nested too deeply"
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def dotted(location: Sequence[Any]) -> str:
+    """A flat name as it stands in a message; what could be misread is in quotes.
+
+    >>> dotted(["lenet", "a b", None])
+    "lenet.'a b'.null"
+    """
+    shown = [_name(part) for part in location[:DEEPEST]]
+    return ".".join([*shown, "..."] if len(location) > DEEPEST else shown)
+
+
+def _name(part: Any) -> str:
+    if part is None:
+        return "null"
+    return part if isinstance(part, str) and re.fullmatch(r"[\w-]{1,40}", part) else short(part)
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
@@ -248,7 +278,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
     location = problem["loc"]
     if problem["type"] == "invalid_key":  # not a text; pydantic's location has true as 1
         location = (*location[:-1], problem["input"])
-    key = ".".join(_name(part) for part in location) or "it"
+    key = dotted(location) or "it"
     match problem["type"]:
         case "extra_forbidden" | "invalid_key":
             allowed = _keys_beside(location)
@@ -276,10 +306,3 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     for part in location[:-1]:
         model = model.model_fields[part].annotation
     return list(model.model_fields)
-
-
-def _name(part: Any) -> str:
-    """A key as it stands in the file, or in quotes if that could be misread."""
-    if part is None:
-        return "null"
-    return part if isinstance(part, str) and re.fullmatch(r"[\w-]{1,40}", part) else short(part)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dlvc.artifacts import parse_yaml, read_yaml
 from dlvc.errors import UserError
-from dlvc.params import PARAMS_FILE, check_params, flatten, short
+from dlvc.params import PARAMS_FILE, check_params, dotted, flatten, short
 
 PROFILES = Path("profiles")
 HYDRA_WORDS = {"true", "false", "null", "nan", "inf"}  # in small and in capital letters
@@ -19,15 +19,12 @@ def read_profile(name: str) -> dict[str, Any]:
     """The values of profiles/<name>.yaml as flat names, checked on top of params.yaml."""
     allowed = sorted(path.stem for path in PROFILES.glob("*.yaml"))
     if name not in allowed:
-        raise UserError(f"profile {name!r} is not known; allowed: {', '.join(allowed)}")
+        raise UserError(f"profile {short(name)} is not known; allowed: {', '.join(allowed)}")
     path = PROFILES / f"{name}.yaml"
     content = read_yaml(path)
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: it is {short(content)}; expected sections as in {PARAMS_FILE}")
-    try:
-        values = flatten(content)
-    except RecursionError:  # YAML can name a section and use it in itself
-        raise UserError(f"{path}: a section contains itself") from None
+    values = flatten(content)
     check_overlay(values, str(path))
     return values
 
@@ -45,14 +42,20 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
-            raise UserError(f"{word!r} is not understood; expected --section.key value")
+            raise UserError(f"{short(word)} is not understood; expected --section.key value")
         key, equals, text = word[2:].partition("=")
+        name = f"--{dotted(key.split('.'))}"
         if not equals:
             if not rest:
-                raise UserError(f"--{key} has no value; expected --section.key value")
+                raise UserError(f"{name} has no value; expected --section.key value")
             text = rest.pop(0)
-        value = parse_yaml(text, f"--{key} {text!r}")
-        values[key] = text if isinstance(value, str) and text.lstrip()[0] not in "'\"" else value
+        value = parse_yaml(text, f"{name} {short(text)}")
+        if isinstance(value, str) and text.lstrip()[0] not in "'\"":
+            value = text
+        given = flatten({key: value})  # a section can be given as a whole, or in part
+        if values.keys() & given.keys():
+            raise UserError(f"{name} is given twice; leave one out")
+        values |= given
     return values
 
 
@@ -84,7 +87,8 @@ def _overlay(content: dict[str, Any], values: Mapping[str, Any], name: str) -> N
         for part in path:
             section = section.setdefault(part, {})
             if not isinstance(section, dict):
-                raise UserError(f"{name}: {key} is not known; {part} is a value, not a section")
+                known, found = dotted(key.split(".")), dotted([part])
+                raise UserError(f"{name}: {known} is not known; {found} is a value, not a section")
         section[last] = value
 
 
@@ -94,7 +98,6 @@ def _quoted(value: Any) -> str:
         return str(value)
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and value.lower() not in HYDRA_WORDS:
         return value
-    # A backslash stands for itself, except before a quote and before a value to be put in, ${...}.
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
-    text = re.sub(r"(\\+)(?='|\Z)", r"\1\1", text).replace("'", r"\'")
+    # A backslash stands for itself, except before a quote.
+    text = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value).replace("'", r"\'")
     return f"'{text}'"

@@ -2,9 +2,11 @@ import os
 import shutil
 import stat
 import struct
+import tracemalloc
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 
 import numpy as np
 import pytest
@@ -122,6 +124,12 @@ def nine_classes(root: Path) -> None:
     remove(Path("test/class a"))(root)
 
 
+def one_class(root: Path) -> None:
+    for part in ("train", "test"):
+        for label in CLASSES[1:]:
+            shutil.rmtree(root / part / label)
+
+
 def two_folders_around(root: Path) -> None:
     for part in ("train", "test"):
         (root / f"my {part}").mkdir()
@@ -138,6 +146,7 @@ BAD = {
     "a class only in train": (remove(Path("test/class c")), "only in train: class c; .*none"),
     "a class only in test": (remove(Path("train/class c")), "none; only in test: class c"),
     "nine classes": (nine_classes, "9 classes.*class b.*expected 10"),
+    "one class": (one_class, r"1 classes \(class j\), expected 10"),
     "broken": (broken_picture, r"train/class b/0\.png: not a readable"),
     "deeper": (deeper, r"train/class a/more/0\.png is in no class"),
     "no class": (no_class, r"test/0\.png is in no class"),
@@ -202,7 +211,7 @@ def test_a_zip_bomb_is_refused(pictures: Path, monkeypatch: pytest.MonkeyPatch) 
     path = pack(pictures)
     with ZipFile(path, "a", ZIP_DEFLATED) as archive:
         archive.writestr("train/class a/9.png", bytes(1_000_001))
-    monkeypatch.setattr(folder, "LARGEST_MEMBER", 1_000_000)
+    monkeypatch.setattr(folder, "LARGEST_FILE", 1_000_000)
     with pytest.raises(UserError, match=r"9\.png' unpacks to 1000001 bytes, allowed are 1000000"):
         load_folder(path, RGB)
 
@@ -227,3 +236,138 @@ def test_a_damaged_member_is_named(pictures: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"member 'test/class e/0\.png' is damaged"):
         load_folder(path, RGB)
+
+
+def lie_about(path: Path, name: str, size: int) -> None:
+    """Let both headers of a member announce another unpacked size."""
+    content = bytearray(path.read_bytes())
+    with ZipFile(path) as archive:
+        local = archive.getinfo(name).header_offset
+        central = archive.start_dir
+        for member in archive.infolist():
+            if member.filename == name:
+                break
+            extras = len(member.extra) + len(member.comment)
+            central += 46 + len(member.filename.encode()) + extras
+    struct.pack_into("<I", content, local + 22, size)
+    struct.pack_into("<I", content, central + 24, size)
+    path.write_bytes(content)
+
+
+def test_a_member_that_announces_less_than_it_holds_does_not_fill_the_memory(
+    pictures: Path,
+) -> None:
+    path = pack(pictures)
+    name = "train/class a/9.png"
+    with ZipFile(path, "a", ZIP_DEFLATED) as archive:
+        archive.writestr(name, bytes(300_000_000))  # 300 kB packed
+    lie_about(path, name, 100)
+    tracemalloc.start()
+    with pytest.raises(UserError, match=rf"member '{name}' is damaged"):
+        load_folder(path, RGB)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def test_a_member_that_announces_more_than_it_holds_is_named(pictures: Path) -> None:
+    path = pack(pictures)
+    name = "train/class a/0.png"
+    lie_about(path, name, 3000)
+    with pytest.raises(UserError, match=rf"member '{name}' is damaged .*announced are 3000"):
+        load_folder(path, RGB)
+
+
+def test_members_that_share_their_content_do_not_multiply_it(pictures: Path) -> None:
+    path = pack(pictures)
+    with ZipFile(path, "a", ZIP_DEFLATED) as archive:  # a bomb of overlapping members
+        archive.writestr("train/class a/9.png", bytes(1_000_000))
+        bomb = archive.getinfo("train/class a/9.png")
+        for number in range(100):
+            again = copy(bomb)
+            again.filename = f"train/class a/{number}0.png"
+            archive.filelist.append(again)
+    with pytest.raises(UserError, match=r"unpack to 10\d{7} bytes, allowed are .* 100 times its"):
+        load_folder(path, RGB)
+
+
+def test_too_many_members_are_refused(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pack(pictures)
+    monkeypatch.setattr(folder, "MOST_MEMBERS", 30)
+    with pytest.raises(UserError, match=r"packed\.zip: 52 members .* allowed are 30"):
+        load_folder(path, RGB)
+
+
+def test_a_member_that_is_there_twice_is_refused(pictures: Path) -> None:
+    path = pack(pictures)
+    with ZipFile(path, "a") as archive:
+        bomb = copy(archive.getinfo("train/class a/0.png"))
+        archive.filelist.append(bomb)
+        archive.writestr("notes.txt", b"")  # so that the directory is written anew
+    with pytest.raises(UserError, match=r"member 'train/class a/0\.png' is there twice"):
+        load_folder(path, RGB)
+
+
+@pytest.mark.parametrize("method", [ZIP_BZIP2, ZIP_LZMA])
+def test_methods_that_unpack_without_a_bound_are_refused(pictures: Path, method: int) -> None:
+    path = pack(pictures)
+    with ZipFile(path, "a", method) as archive:
+        archive.writestr("train/class a/9.png", bytes(1000))
+    with pytest.raises(UserError, match=r"9\.png' is compressed otherwise than by deflate"):
+        load_folder(path, RGB)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device", "a large file"])
+def test_what_is_no_picture_file_is_named_at_once(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = pictures / "train/class a/0.png"
+    path.unlink()
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
+    elif kind == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        Image.new("L", (32, 32)).save(path)
+        monkeypatch.setattr(folder, "LARGEST_FILE", path.stat().st_size - 1)
+    with pytest.raises(UserError, match=r"class a/0\.png: no file, or \d+ bytes, allowed are"):
+        load_folder(pictures, RGB)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\u2028b", os.fsdecode(b"a\xff")])
+def test_a_name_that_is_no_text_is_refused_in_one_line(pictures: Path, name: str) -> None:
+    for part in ("train", "test"):
+        (pictures / part / "class a").rename(pictures / part / name)
+    with pytest.raises(UserError, match="has a name that is no text; rename it") as caught:
+        load_folder(pictures, RGB)
+    message = str(caught.value)
+    assert message.isprintable()
+    assert "\n" not in message
+
+
+def test_names_in_any_language_are_names(pictures: Path) -> None:
+    strange = "Bild\u202fvon ä 日本\N{NO-BREAK SPACE}"  # as macOS names a picture of the screen
+    for part in ("train", "test"):
+        (pictures / part / "class a").rename(pictures / part / strange)
+    assert strange in load_folder(pictures, RGB).classes
+
+
+def test_the_content_says_what_a_picture_is_not_its_name(pictures: Path) -> None:
+    plain = load_folder(pictures, RGB)
+    misnamed = pictures / "train/class a/0.png"
+    Image.open(misnamed).save(pictures / "0.jpg", "JPEG", quality=100)
+    (pictures / "0.jpg").rename(misnamed)
+    assert misnamed.read_bytes()[:2] == b"\xff\xd8"
+    np.testing.assert_array_equal(load_folder(pictures, RGB).train_images, plain.train_images)
+    misnamed.write_text("This is no picture.")
+    with pytest.raises(UserError, match=r"class a/0\.png: not a readable PNG or JPEG"):
+        load_folder(pictures, RGB)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18)])
+def test_an_empty_file_or_archive_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "empty.zip").write_bytes(content)
+    with pytest.raises(UserError, match=r"empty\.zip: .*expected"):
+        load_folder(tmp_path / "empty.zip", RGB)

@@ -2,14 +2,16 @@ import gzip
 import hashlib
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from torchvision.datasets import MNIST
 
+from dlvc.data import mnist
 from dlvc.data.dataset import check_dataset
-from dlvc.data.mnist import load_mnist
+from dlvc.data.mnist import load_mnist, read_idx
 from dlvc.errors import UserError
 from tests.data.loopback import Server
 
@@ -43,6 +45,7 @@ def mirror(tmp_path: Path, arrays: dict[str, np.ndarray], monkeypatch: pytest.Mo
         (folder / name).write_bytes(idx(array))
         resources.append((name, hashlib.md5(idx(array)).hexdigest()))
     monkeypatch.setattr(MNIST, "resources", resources)
+    monkeypatch.setattr(mnist, "SIZES", {name: len(idx(array)) for name, array in arrays.items()})
     return folder
 
 
@@ -99,3 +102,66 @@ def test_the_published_files(tmp_path: Path) -> None:
     # The constants by which MNIST is customarily normalised.
     assert dataset.train_images.mean() / 255 == pytest.approx(0.1307, abs=1e-4)
     assert dataset.train_images.std() / 255 == pytest.approx(0.3081, abs=1e-4)
+
+
+def header(*words: int) -> bytes:
+    return struct.pack(f">{len(words)}I", *words)
+
+
+IMAGES = header(0x803, 2, 28, 28) + bytes(2 * 784)
+LIES = {
+    "nothing": (b"", "its header is"),
+    "half a header": (IMAGES[:9], "its header is"),
+    "labels for images": (header(0x801, 2) + bytes(2), "its header is 00000801 00000002"),
+    "integers": (header(0xC03, 2, 28, 28) + bytes(8 * 784), "its header is 00000c03"),
+    "labels with half a header": (header(0x801) + b"\0", "its header is 00000801 00,"),
+    "another size": (header(0x803, 2, 784, 1) + bytes(2 * 784), "lengths .N, 28, 28."),
+    "billions": (header(0x803, 2**32 - 1, 28, 28) + bytes(784), "N up to 60000"),
+    "one too many": (
+        header(0x803, 3, 28, 28) + bytes(2 * 784),
+        "2352 bytes, it has 1568;",
+    ),
+    "one too few": (
+        header(0x803, 1, 28, 28) + bytes(2 * 784),
+        "784 bytes, it has more than",
+    ),
+    "a byte behind it": (IMAGES + b"\0", "announces 1568 bytes, it has more than"),
+}
+
+
+@pytest.mark.parametrize(("content", "problem"), LIES.values(), ids=LIES)
+def test_a_header_that_lies_is_one_clear_line(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(UserError, match=rf"images\.gz: .*{problem}.*remove the file") as caught:
+        read_idx(path, (28, 28))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_idx_file_that_ends_anywhere_or_goes_on_is_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(IMAGES)
+    path = tmp_path / "torn.gz"
+    path.write_bytes(whole)
+    assert read_idx(path, (28, 28)).shape == (2, 28, 28)
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"torn\.gz: "):
+            read_idx(path, (28, 28))
+    for more in (b"more", gzip.compress(b"more")):
+        path.write_bytes(whole + more)
+        with pytest.raises(UserError, match=r"torn\.gz: "):
+            read_idx(path, (28, 28))
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(IMAGES)
+        for _ in range(2**8):
+            file.write(bytes(2**20))  # 256 MB, packed into 1 MB
+    tracemalloc.start()
+    with pytest.raises(UserError, match="it has more than 1568"):
+        read_idx(path, (28, 28))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000

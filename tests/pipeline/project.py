@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
 
-from dlvc.tracking.lock import Pipeline, StageState
+from dlvc.lock import Pipeline, StageState
 from tests.imports import ROOT
 
 # Large enough to learn something, small enough for a test.
@@ -45,10 +45,14 @@ class Started(subprocess.Popen[bytes]):
             stdout=self._said, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
+    def text(self) -> str:
+        """What it has said so far."""
+        return Path(self._said.name).read_text(encoding="utf-8")
+
     def said(self, timeout: float = 600) -> str:
         """What it said, once it has ended."""
         self.wait(timeout)
-        text = Path(self._said.name).read_text(encoding="utf-8")
+        text = self.text()
         self._said.close()
         return text
 

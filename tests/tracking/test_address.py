@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from dlvc.tracking.address import PATIENCE, tracking_uri, unreachable, without_password
+from dlvc.tracking.address import PATIENCE, tracking_uri, unreachable
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "sqlite:////elsewhere/mlflow.db"])
@@ -66,4 +66,3 @@ def test_a_server_that_is_not_there_is_named_without_its_password():
     reason = unreachable("http://me:secret@127.0.0.1:9")
     assert reason.startswith("http://***@127.0.0.1:9: ")
     assert "secret" not in reason
-    assert without_password("sqlite:////a/b.db") == "sqlite:////a/b.db"

@@ -47,6 +47,24 @@ def test_dvc_exp_run_writes_the_parameters_itself(project):
     assert git_state(project, in_experiment=True)[1] == ""
 
 
+@pytest.mark.parametrize("name", [".dvc/config", ".dvc/config.local", ".env", "a/.env.local"])
+def test_what_may_hold_keys_is_named_and_not_shown(project, name):
+    (project / name).parent.mkdir(exist_ok=True)
+    (project / name).write_text("old\n")
+    subprocess.run(["git", "add", "--all"], cwd=project, check=True)
+    (project / name).write_text("the key\n")
+    assert git_state(project)[1] == f"changed, not in this diff: {name}\n"
+
+
+def test_a_password_in_the_code_is_not_shown(project):
+    (project / "src/code.py").write_text(
+        "fetch('https://me:open-sesame@host/x', password='sesame')"
+    )
+    _, diff = git_state(project)
+    assert "https://***@host/x" in diff
+    assert "sesame" not in diff
+
+
 def test_a_new_file_is_named(project):
     (project / "src/new.py").write_text("x\n")
     assert "not committed, not in this diff: src/new.py" in git_state(project)[1]

@@ -1,4 +1,4 @@
-"""A file from a mirror or the public network: under its name only when its checksum is right."""
+"""A file from a mirror or the network: under its name only when size and checksum are right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from tqdm import tqdm
 
-from dlvc.errors import UserError
+from dlvc.errors import UserError, first_line
 
 TIMEOUT = 10.0  # seconds without an answer
 CHUNK = 1 << 18  # bytes
@@ -24,13 +24,20 @@ new_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 def fetch(
-    filename: str, md5: str, addresses: Sequence[str], folder: Path, *, mirror: str | None
+    filename: str,
+    md5: str,
+    size: int,
+    addresses: Sequence[str],
+    folder: Path,
+    *,
+    mirror: str | None,
 ) -> Path:
-    """Give the path of a file with a known checksum; get it first if it is not there.
+    """Give the path of a file with known size and checksum; get it first if it is not there.
 
     Args:
         filename: its name, in `folder` and at the mirror.
         md5: its checksum, in hexadecimal. It guards against broken and foreign files.
+        size: in bytes. A source that announces or sends more is cut off at once.
         addresses: public addresses of the file, tried in turn after the mirror.
         folder: where it belongs.
         mirror: a folder or an http(s) address that has the file under the same name, or None.
@@ -40,8 +47,9 @@ def fetch(
 
     Raises:
         UserError: no source could be reached, or what one gave, or what lay in `folder`, has
-            another checksum (it is removed, so that the next try starts clean); an address is
-            not https, or http on the loopback interface; the mirror is no folder.
+            another size or checksum (it is removed, so that the next try starts clean); an
+            address is not https, or http on the loopback interface, or has a password in it; the
+            mirror is no folder.
     """
     path = folder / filename
     if path.is_file():
@@ -49,19 +57,19 @@ def fetch(
             found = hashlib.file_digest(file, new_md5).hexdigest()
         if found == md5:
             return path
-        size = path.stat().st_size
+        found_size = path.stat().st_size
         path.unlink()
         raise UserError(
-            f"{path}: md5 {found} ({size} bytes), expected {md5}: "
+            f"{path}: md5 {found} ({found_size} bytes), expected {md5} ({size} bytes): "
             "a broken or foreign file, removed; try again to get it anew"
         )
 
     failures = []
     for source in [*_at_mirror(mirror, filename), *addresses]:
         try:
-            _bring(source, path, md5)
+            _bring(source, path, md5, size)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            failures.append(f"{source} ({error})")
+            failures.append(f"{source} ({first_line(error)})")
         else:
             return path
     raise UserError(
@@ -77,31 +85,38 @@ def _at_mirror(mirror: str | None, filename: str) -> list[str]:
     if "://" in mirror:
         return [f"{mirror.rstrip('/')}/{filename}"]
     if not Path(mirror).is_dir():
-        raise UserError(f"DLVC_MIRROR: {mirror} is neither a folder nor an http(s) address")
+        # If `https://` was forgotten, a password may stand before the host.
+        shown = mirror.rpartition("@")[2]
+        raise UserError(f"DLVC_MIRROR: {shown} is neither a folder nor an http(s) address")
     return [str(Path(mirror) / filename)]
 
 
-def _bring(source: str, path: Path, md5: str) -> None:
+def _bring(source: str, path: Path, md5: str, size: int) -> None:
     """Copy a source to a file beside `path`, check it, and only then give it its name."""
-    digest, size = new_md5(), 0
+    digest, received = new_md5(), 0
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")  # ours alone
+    expected = f"expected {size} bytes with md5 {md5}: a broken or foreign file, not kept"
     try:
         with (
             _open(source) as (stream, length),
             partial.open("xb") as file,
-            tqdm(total=length, desc=path.name, unit="B", unit_scale=True, disable=None) as progress,
+            tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as progress,
         ):
-            while chunk := stream.read(CHUNK):
+            if length is not None and length > size:
+                raise UserError(f"{path}: {source} announces {length} bytes, {expected}")
+            while chunk := stream.read(min(CHUNK, size + 1 - received)):
+                received += len(chunk)
+                if received > size:
+                    raise UserError(f"{path}: {source} sends more, {expected}")
                 file.write(chunk)
                 digest.update(chunk)
-                size += len(chunk)
                 progress.update(len(chunk))
         if digest.hexdigest() != md5:
-            promised = f" of {length}" if length not in (None, size) else ""
+            promised = f" of {length}" if length not in (None, received) else ""
             raise UserError(
-                f"{path}: {source} gave {size}{promised} bytes with md5 {digest.hexdigest()}, "
-                f"expected {md5}: a broken or foreign file, not kept; try again or another mirror"
+                f"{path}: {source} gave {received}{promised} bytes with md5 {digest.hexdigest()}, "
+                f"{expected}; try again or another mirror"
             )
         partial.replace(path)
     finally:
@@ -112,6 +127,8 @@ def _bring(source: str, path: Path, md5: str) -> None:
 def _open(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
     """A stream of a file's content, and its length if known."""
     if "://" not in source:
+        if not Path(source).is_file():  # a pipe would keep us waiting for its writer
+            raise FileNotFoundError("there is no such file")
         with Path(source).open("rb") as file:
             yield file, Path(source).stat().st_size
         return
@@ -125,7 +142,11 @@ def _open(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
 
 
 def _check_address(address: str) -> None:
-    """Refuse what could be read or changed on its way."""
+    """Refuse what could be read or changed on its way, and what holds a secret."""
+    if "@" in address:  # before it is taken apart: an error of that could quote the password
+        raise UserError(
+            f"{address}: not fetched with a name or password; expected an address without `@`"
+        )
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise UserError(
@@ -145,5 +166,9 @@ class _CheckedRedirects(HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> Request | None:
-        _check_address(newurl)
+        try:
+            _check_address(newurl)
+        except UserError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)

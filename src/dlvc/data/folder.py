@@ -9,19 +9,24 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO
-from zipfile import BadZipFile, ZipFile
+from unicodedata import category
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from tqdm import tqdm
 
 from dlvc.data.dataset import Dataset, Images, Labels
 from dlvc.data.picture import read_picture
-from dlvc.errors import UserError
+from dlvc.errors import UserError, first_line, one_line
 
 CLASSES = 10  # every model has ten outputs
 SUFFIXES = (".png", ".jpg", ".jpeg")
 LAYOUT = "train/<class>/* and test/<class>/* with pictures .png, .jpg or .jpeg"
-LARGEST_MEMBER = 200_000_000  # bytes unpacked; a small .zip can hold a file that fills the memory
+LARGEST_FILE = 200_000_000  # bytes, unpacked; a small .zip can hold a file that fills the memory
+MOST_MEMBERS = 1_000_000
+MOST_UNPACKED = 100  # times the size of the .zip: pictures are compressed already
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, undecodable bytes, ends of lines
+PACKED = (ZIP_STORED, ZIP_DEFLATED)  # of the other methods zipfile unpacks all at once
 
 Open = Callable[[str], IO[bytes]]
 Names = dict[str, list[str]]  # of the pictures of each class
@@ -43,7 +48,8 @@ def load_folder(path: Path, shape: tuple[int, ...]) -> Dataset:
 
     Raises:
         UserError: no pictures in that layout, not ten classes, other classes for testing than for
-            training, a broken or huge picture, a broken, encrypted or unsafe .zip.
+            training, a broken or huge picture, a broken, encrypted or unsafe .zip, or one that
+            unpacks to more than a hundred times its size.
     """
     with _source(path) as (names, open_file):
         train, test = _layout(path, names)
@@ -75,9 +81,10 @@ def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
     elif path.is_file():
         try:
             archive = ZipFile(path)
-        except (BadZipFile, OSError, NotImplementedError) as error:
+        except Exception as error:  # BadZipFile, OSError, struct.error, UnicodeError, …
+            problem = first_line(error)
             raise UserError(
-                f"{path}: neither a folder nor a readable .zip ({error}); expected {LAYOUT}"
+                f"{path}: neither a folder nor a readable .zip ({problem}); expected {LAYOUT}"
             ) from None
         with archive:
             yield _members(archive, path), partial(_unpack, path, archive)
@@ -87,38 +94,75 @@ def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
 
 def _members(archive: ZipFile, path: Path) -> list[str]:
     """The names in a .zip, after refusing what no honest archive of pictures contains."""
-    for member in archive.infolist():
-        name = member.orig_filename
-        if name.startswith("/") or "\\" in name or ".." in name.split("/"):
-            problem = "leads out of the archive or has a backslash"
-        elif stat.S_ISLNK(member.external_attr >> 16):
-            problem = "is a symbolic link"
-        elif member.flag_bits & 0x1:
-            problem = "is encrypted"
-        elif member.file_size > LARGEST_MEMBER:
-            problem = f"unpacks to {member.file_size} bytes, allowed are {LARGEST_MEMBER}"
-        else:
-            continue
-        raise UserError(f"{path}: member {name!r} {problem}; pack it again with plain files only")
-    return archive.namelist()
+    members = archive.infolist()
+    seen: set[str] = set()
+    for member in members:
+        problem = _problem(member)
+        if member.filename in seen:
+            problem = "is there twice"
+        if problem:
+            name = member.orig_filename[:200]
+            raise UserError(
+                f"{path}: member {name!r} {problem}; pack it again with plain files only"
+            )
+        seen.add(member.filename)
+    unpacked = sum(member.file_size for member in members)
+    size = path.stat().st_size
+    if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED * size:
+        raise UserError(
+            f"{path}: {len(members)} members that unpack to {unpacked} bytes, allowed are "
+            f"{MOST_MEMBERS} and {MOST_UNPACKED} times its {size} bytes; take a folder instead"
+        )
+    return [member.filename for member in members]
+
+
+def _problem(member: ZipInfo) -> str | None:
+    """What is wrong with a member of a .zip, if anything is."""
+    name = member.orig_filename
+    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+        return "leads out of the archive or has a backslash"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "is a symbolic link"
+    if member.flag_bits & 0x1:
+        return "is encrypted"
+    if member.compress_type not in PACKED:
+        return "is compressed otherwise than by deflate"
+    if member.file_size > LARGEST_FILE:
+        return f"unpacks to {member.file_size} bytes, allowed are {LARGEST_FILE}"
+    return None
 
 
 def _open(path: Path, name: str) -> IO[bytes]:
+    file = path / name
     try:
-        return (path / name).open("rb")
+        found = file.stat()
+        if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_FILE:
+            # In memory Pillow gets what is there; of a file it asks for what a header announces.
+            return BytesIO(file.read_bytes())
     except OSError as error:
         raise UserError(
-            f"{path / name}: cannot be read ({error.strerror}); replace or remove it"
+            f"{file}: cannot be read ({error.strerror}); replace or remove it"
         ) from None
+    # A pipe would keep us waiting for its writer, a device might never end.
+    raise UserError(
+        f"{file}: no file, or {found.st_size} bytes, allowed are {LARGEST_FILE}; remove it"
+    )
 
 
 def _unpack(path: Path, archive: ZipFile, name: str) -> IO[bytes]:
+    member = archive.getinfo(name)
     try:
-        return BytesIO(archive.read(name))
+        with archive.open(member) as file:
+            # `archive.read` would unpack what is there, and only then look at what was announced.
+            content = file.read(member.file_size)
+        if len(content) != member.file_size:
+            raise BadZipFile(f"{len(content)} bytes, announced are {member.file_size}")
     except Exception as error:  # BadZipFile, zlib.error, EOFError, …: a damaged archive
+        problem = first_line(error)
         raise UserError(
-            f"{path}: member {name!r} is damaged ({error}); pack or download the .zip again"
+            f"{path}: member {name!r} is damaged ({problem}); pack or download the .zip again"
         ) from None
+    return BytesIO(content)
 
 
 def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
@@ -128,6 +172,9 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
         UserError: they do not lie as expected.
     """
     pictures = [PurePosixPath(name) for name in names if _is_picture(PurePosixPath(name))]
+    for picture in pictures:
+        if any(category(letter) in UNPRINTABLE for letter in str(picture)):
+            raise UserError(f"{path}: {str(picture)!r} has a name that is no text; rename it")
     tops = {picture.parts[0] for picture in pictures}
     inside = 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
     parts: dict[str, Names] = {"train": {}, "test": {}}
@@ -141,7 +188,8 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
 
     train, test = parts["train"], parts["test"]
     if not train or not test:
-        found = ", ".join(sorted({PurePosixPath(name).parts[0] for name in names})[:5])
+        tops = {one_line(PurePosixPath(name).parts[0]) for name in names if name}
+        found = ", ".join(sorted(tops)[:5])
         raise UserError(
             f"{path}: {sum(map(len, train.values()))} pictures in train, "
             f"{sum(map(len, test.values()))} in test (found: {found or 'nothing'}); "

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
+import math
+import struct
+import zlib
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from dlvc.data.dataset import Dataset, Images, Labels
+from dlvc.data.dataset import DIGIT_SHAPE, Dataset, Images
 from dlvc.data.fetch import fetch
+from dlvc.errors import UserError, first_line
+
+SIZES = {  # bytes of the files as published
+    "train-images-idx3-ubyte.gz": 9_912_422,
+    "train-labels-idx1-ubyte.gz": 28_881,
+    "t10k-images-idx3-ubyte.gz": 1_648_877,
+    "t10k-labels-idx1-ubyte.gz": 4_542,
+}
+MOST = 60_000  # images or labels in one file; a small file can claim to hold billions
+UNSIGNED_BYTE = 8  # the format's number for this dtype
 
 
 def load_mnist(raw: Path, mirror: str | None) -> Dataset:
@@ -32,21 +45,69 @@ def load_mnist(raw: Path, mirror: str | None) -> Dataset:
 
     # torchvision also lists an address without https, which we would not trust.
     servers = [server for server in MNIST.mirrors if server.startswith("https://")]
-    archives = [
-        fetch(name, md5, [f"{server}{name}" for server in servers], raw / "mnist", mirror=mirror)
+    train_images, train_labels, test_images, test_labels = (
+        read_idx(
+            fetch(
+                name,
+                md5,
+                SIZES[name],
+                [f"{server}{name}" for server in servers],
+                raw / "mnist",
+                mirror=mirror,
+            ),
+            DIGIT_SHAPE if "images" in name else (),
+        )
         for name, md5 in MNIST.resources
-    ]
+    )
+    return Dataset(
+        "MNIST",
+        None,
+        tuple("0123456789"),
+        train_images,
+        train_labels.astype(np.int64),
+        test_images,
+        test_labels.astype(np.int64),
+    )
 
-    def read(root: str, *, train: bool) -> tuple[Images, Labels]:
-        # It finds the verified archives in their place, so that it has nothing left to download.
-        part = MNIST(root, train=train, download=True)
-        return part.data.numpy(), part.targets.numpy().astype(np.int64)
 
-    # Unpacked files live for this call only: later nobody could tell whether they are whole.
-    with TemporaryDirectory() as root:
-        place = Path(root) / "MNIST" / "raw"
-        place.mkdir(parents=True)
-        for archive in archives:
-            (place / archive.name).symlink_to(archive.resolve())
-        training, testing = read(root, train=True), read(root, train=False)
-    return Dataset("MNIST", None, tuple("0123456789"), *training, *testing)
+def read_idx(path: Path, shape: tuple[int, ...]) -> Images:
+    """Read a gzipped IDX file of unsigned bytes, the format of MNIST, in bounded memory.
+
+    Args:
+        path: the file.
+        shape: of one item: (28, 28) for images, () for labels.
+
+    Returns:
+        uint8 (N, *shape), N up to 60,000.
+
+    Raises:
+        UserError: not gzip, or damaged; another dtype or shape; more or fewer bytes than its
+            header announces.
+    """
+    words = struct.Struct(f">{2 + len(shape)}I")
+    expected = UNSIGNED_BYTE << 8 | 1 + len(shape)
+    try:
+        with gzip.open(path) as file:
+            header = file.read(words.size)
+            # One that ends early is filled up, to a number that no file has.
+            magic, *lengths = words.unpack(header.ljust(words.size, b"\xff"))
+            if magic != expected or (*lengths[1:],) != shape or lengths[0] > MOST:
+                raise UserError(
+                    f"{path}: its header is {header.hex(' ', -4)}, expected {expected:08x} and the "
+                    f"lengths (N, {', '.join(map(str, shape))}), N up to {MOST}; "
+                    "remove the file, it will be fetched again"
+                )
+            size = math.prod(lengths)
+            content = file.read(size + 1)  # the end of the file is where gzip checks its sum
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(
+            f"{path}: not a readable gzip file of IDX ({first_line(error)}); "
+            "remove the file, it will be fetched again"
+        ) from None
+    if len(content) != size:
+        found = f"more than {size}" if len(content) > size else str(len(content))
+        raise UserError(
+            f"{path}: its header announces {size} bytes, it has {found}; "
+            "remove the file, it will be fetched again"
+        )
+    return np.frombuffer(bytearray(content), np.uint8).reshape(lengths)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dlvc.data.dataset import Images
-from dlvc.errors import UserError
+from dlvc.errors import UserError, first_line
 
 FORMATS = ("PNG", "JPEG")
 LARGEST = 50_000_000  # pixels; a small file can claim to be a picture that fills the memory
@@ -18,7 +18,8 @@ LARGEST = 50_000_000  # pixels; a small file can claim to be a picture that fill
 def read_picture(file: IO[bytes], name: str, shape: tuple[int, ...]) -> Images:
     """Decode, turn upright as EXIF says, bring to gray or RGB, and resize if need be.
 
-    A picture of other proportions is squeezed. What is transparent shows white, as on paper.
+    A picture of other proportions is squeezed. What is transparent shows white, as on paper. Of
+    an animation, or of several pictures in one file, the first is taken.
 
     Args:
         file: a PNG or JPEG file, open for reading.
@@ -48,8 +49,9 @@ def read_picture(file: IO[bytes], name: str, shape: tuple[int, ...]) -> Images:
     except UserError:
         raise
     except Exception as error:  # a broken file can make a decoder raise almost anything
+        problem = first_line(error)
         raise UserError(
-            f"{name}: not a readable PNG or JPEG picture ({error}); replace or remove it"
+            f"{name}: not a readable PNG or JPEG picture ({problem}); replace or remove it"
         ) from None
     return np.asarray(picture)
 

@@ -9,6 +9,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from dlvc.errors import redacted
+
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 PATIENCE = 2  # seconds that a stage may wait for an answer
 
@@ -25,18 +27,6 @@ def sqlite_file(uri: str) -> Path | None:
     '/project/mlflow.db'
     """
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-
-
-def without_password(uri: str) -> str:
-    """An address as it may be shown.
-
-    >>> without_password("https://me:secret@example.org/mlflow")
-    'https://***@example.org/mlflow'
-    """
-    parts = urllib.parse.urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urllib.parse.urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
 
 
 def unreachable(uri: str) -> str | None:
@@ -75,4 +65,4 @@ def _silent(uri: str) -> str | None:
     except urllib.error.HTTPError:  # somebody is there, and wants a password perhaps
         return None
     except (OSError, ValueError) as error:
-        return f"{without_password(uri)}: {getattr(error, 'reason', error)}"
+        return f"{redacted(uri)}: {getattr(error, 'reason', error)}"

@@ -12,10 +12,10 @@ from typing import Any
 from filelock import FileLock
 
 from dlvc.artifacts import read_json
-from dlvc.tracking.hashes import md5_of_bytes
+from dlvc.hashes import md5_of_bytes
+from dlvc.lock import MissingFileError, Pipeline, StageState
 from dlvc.tracking.journal import now
 from dlvc.tracking.lectures import SCALED_LOSS, page_of
-from dlvc.tracking.lock import MissingFileError, Pipeline, StageState
 from dlvc.tracking.models import MODELS, WEIGHTS, log_classifier, point_current
 from dlvc.tracking.surroundings import git_state
 from dlvc.tracking.view import (

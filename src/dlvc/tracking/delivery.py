@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from dlvc.artifacts import write_bytes
-from dlvc.tracking.completion import complete, fill
-from dlvc.tracking.execution import LOCK_BEFORE, Execution, forget_locks, locks_after, remember_lock
-from dlvc.tracking.journal import SUFFIX, JournalReader, now
-from dlvc.tracking.lock import (
+from dlvc.lock import (
     MissingFileError,
     Pipeline,
     StageState,
     experiments,
     read_states,
 )
+from dlvc.tracking.completion import complete, fill
+from dlvc.tracking.execution import LOCK_BEFORE, Execution, forget_locks, locks_after, remember_lock
+from dlvc.tracking.journal import SUFFIX, JournalReader, now
 from dlvc.tracking.states import sync_states
 from dlvc.tracking.view import View
 

@@ -19,8 +19,10 @@ import psutil
 from filelock import FileLock, Timeout
 
 from dlvc.artifacts import write_bytes, write_json
+from dlvc.errors import redacted
+from dlvc.git import git_bytes
+from dlvc.process import dvc_process
 from dlvc.tracking.journal import is_alive, now
-from dlvc.tracking.surroundings import git_bytes
 
 PARENT_RUN = "DLVC_PARENT_RUN"  # the run of `mlflow run`, which our entry point hands on
 EXECUTIONS = Path(".dlvc/executions")
@@ -73,14 +75,14 @@ def project_root() -> Path:
 
 def this_execution() -> Execution:
     """The execution that the stage in this process belongs to."""
-    process, command = _dvc_process() or (psutil.Process(), None)
+    process, command = dvc_process() or (psutil.Process(), None)
     experiment = os.environ.get("DVC_EXP_NAME")
     if command and experiment:
         command = f"dvc exp run: {experiment}"
     return Execution(
         pid=process.pid,
         created=process.create_time(),
-        command=command or " ".join(["python", *sys.argv]),
+        command=redacted(command or " ".join(["python", *sys.argv])),
         workspace=str(Path.cwd()),
         experiment=experiment,
         baseline=os.environ.get("DVC_EXP_BASELINE_REV"),
@@ -96,20 +98,6 @@ def this_process(command: str, workspace: Path) -> Execution:
         process.pid, process.create_time(), command, str(workspace), None, None,
         os.environ.get(PARENT_RUN),
     )  # fmt: skip
-
-
-def _dvc_process() -> tuple[psutil.Process, str] | None:
-    """The nearest ancestor that is DVC, and its command."""
-    for process in psutil.Process().parents():
-        try:
-            words = process.cmdline()
-        except psutil.Error:  # not ours to look at, or gone
-            continue
-        # `dvc repro`, or `python .../bin/dvc repro`, or `python -m dvc repro`
-        for position, word in enumerate(words[:4]):
-            if Path(word).name == "dvc":
-                return process, " ".join(["dvc", *words[position + 1 :]])
-    return None
 
 
 def begin_execution(execution: Execution, root: Path) -> Path:

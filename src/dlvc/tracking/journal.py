@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from dlvc.errors import redacted
+
 SUFFIX = ".jsonl"
 
 
@@ -31,14 +33,26 @@ class Journal:
         self.events = 0
 
     def write(self, event: str, **values: Any) -> None:
-        """Append an event; it is in the file, and survives this process, when this returns."""
-        self._file.write(json.dumps({"event": event, "time": now(), **values}) + "\n")
+        """Append an event; it is in the file, and survives this process, when this returns.
+
+        Its texts go from here into tags and artifacts: passwords are taken out.
+        """
+        line = json.dumps({"event": event, "time": now(), **_redacted(values)})
+        self._file.write(line + "\n")
         self._file.flush()
         self.events += 1
 
     def close(self) -> None:
         """Write no more."""
         self._file.close()
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        return {key: _redacted(inner) for key, inner in value.items()}
+    return value
 
 
 @dataclass

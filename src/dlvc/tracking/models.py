@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlvc.artifacts import read_npy, read_pickle, write_json
-from dlvc.tracking.lock import Pipeline, StageState
+from dlvc.lock import Pipeline, StageState
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from dlvc.artifacts import write_bytes
-from dlvc.errors import first_line
+from dlvc.errors import first_line, redacted
 from dlvc.tracking.delivery import Delivery
 from dlvc.tracking.execution import FAILED, RECORD, Execution, recorder_lock
 from dlvc.tracking.view import View
@@ -51,7 +51,7 @@ def record(folder: Path) -> None:
                 delivery.finish()
                 return
         except Exception as error:  # any failure of a view is survived
-            traceback.print_exc()
+            print(redacted(traceback.format_exc()), file=sys.stderr)
             delivery = None
             write_bytes(folder / FAILED, first_line(error).encode())
             if not running:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from dlvc.errors import UserError, first_line
+from dlvc.hashes import md5_of_outs
 from dlvc.tracking.address import tracking_uri, unreachable
 from dlvc.tracking.execution import (
     FAILED,
@@ -26,12 +27,11 @@ from dlvc.tracking.execution import (
     project_root,
     this_execution,
 )
-from dlvc.tracking.hashes import md5_of_outs
 from dlvc.tracking.journal import Journal
 from dlvc.tracking.surroundings import surroundings
 
 if TYPE_CHECKING:
-    from dlvc.learning.loop import Epoch
+    from dlvc.learning.state import Epoch
 
 MODE = "DLVC_TRACKING"
 STRICT_PATIENCE = 60  # seconds that a strict stage waits at its end for its delivery

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from dlvc.lock import MissingFileError, Pipeline
 from dlvc.tracking.completion import complete, mark_current
-from dlvc.tracking.lock import MissingFileError, Pipeline
 from dlvc.tracking.view import View
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dlvc.errors import redacted
+from dlvc.git import git, head_commit
+
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "mlflow", "dvc")
 # What DVC itself writes: no edit of anybody's.
 WRITTEN_BY_DVC = ("dvc.lock", "params.schema.json", "results/**", "**/.gitignore")
+# Where keys of remotes and servers may stand: that they differ is said, not in what.
+PRIVATE = (".dvc/config*", "**/.env*")
 LONGEST_DIFF = 1_000_000  # characters
 
 
@@ -41,36 +45,19 @@ def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None,
     """The commit, and what the tree has beyond it, as a diff; empty when there is nothing.
 
     Files that DVC writes are left out: the run's tags say what is in them. `dvc exp run -S` writes
-    params.yaml, too.
+    params.yaml, too. Passwords are taken out.
     """
     commit = head_commit(folder)
     if commit is None:
         return None, ""
     ignored = [*WRITTEN_BY_DVC, *(["params.yaml"] if in_experiment else [])]
     paths = [".", *(f":(exclude,glob){name}" for name in ignored)]
-    diff = git(folder, "diff", "HEAD", "--", *paths)
+    shown = [*paths, *(f":(exclude,glob){name}" for name in PRIVATE)]
+    diff = redacted(git(folder, "diff", "HEAD", "--", *shown))
+    private = [f":(glob){name}" for name in PRIVATE]
+    for name in git(folder, "diff", "--name-only", "HEAD", "--", *private).splitlines():
+        diff += f"changed, not in this diff: {name}\n"
     for name in git(folder, "ls-files", "--others", "--exclude-standard", "--", *paths).split("\n"):
         if name:
             diff += f"not committed, not in this diff: {name}\n"
     return commit, diff[:LONGEST_DIFF]
-
-
-def head_commit(folder: Path) -> str | None:
-    """The commit that is checked out; None where there is none."""
-    return git(folder, "rev-parse", "HEAD").strip() or None
-
-
-def git(folder: Path, *words: str) -> str:
-    """What git prints; nothing where there is no git or no repository."""
-    return (git_bytes(folder, *words) or b"").decode(errors="replace")
-
-
-def git_bytes(folder: Path, *words: str) -> bytes | None:
-    """What git prints, as it is; None when it fails."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, check=False, timeout=30
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None

@@ -9,8 +9,10 @@ from pathlib import Path
 from filelock import Timeout
 
 from dlvc.artifacts import write_bytes, write_json
-from dlvc.errors import UserError, first_line
-from dlvc.tracking.address import sqlite_file, tracking_uri, unreachable, without_password
+from dlvc.errors import UserError, first_line, redacted
+from dlvc.git import head_commit
+from dlvc.lock import Pipeline, experiments
+from dlvc.tracking.address import sqlite_file, tracking_uri, unreachable
 from dlvc.tracking.execution import (
     Execution,
     read_executions,
@@ -18,9 +20,7 @@ from dlvc.tracking.execution import (
     remember_lock,
     this_process,
 )
-from dlvc.tracking.lock import Pipeline, experiments
 from dlvc.tracking.states import Report
-from dlvc.tracking.surroundings import head_commit
 
 SYNCED = Path(".dlvc/synced.json")
 TROUBLE = Path(".dlvc/sync.log")
@@ -43,7 +43,7 @@ def sync(root: Path) -> str:
     try:
         report = _sync(root)
     except Exception as error:  # MLflow's, SQLAlchemy's, the operating system's
-        write_bytes(root / TROUBLE, "".join(traceback.format_exception(error)).encode())
+        write_bytes(root / TROUBLE, redacted("".join(traceback.format_exception(error))).encode())
         raise UserError(
             f"MLflow failed ({first_line(error)}); nothing is lost, try again; more is in {TROUBLE}"
         ) from None
@@ -56,7 +56,7 @@ def sync(root: Path) -> str:
         )
     built = ", ".join(report.built)
     done = f"built the runs of {built}" if built else "no run was missing"
-    return f"MLflow ({without_password(uri)}) shows the state of dvc.lock: {done}."
+    return f"MLflow ({redacted(uri)}) shows the state of dvc.lock: {done}."
 
 
 def _sync(root: Path) -> Report:

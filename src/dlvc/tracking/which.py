@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlvc.errors import UserError
-from dlvc.tracking.hashes import md5_of
-from dlvc.tracking.lock import Pipeline, StageState
+from dlvc.hashes import md5_of
+from dlvc.lock import Pipeline, StageState
 from dlvc.tracking.store import connect
 from dlvc.tracking.view import STATE
 

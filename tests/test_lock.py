@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dlvc.tracking.hashes import md5_of, md5_of_outs
-from dlvc.tracking.lock import MissingFileError, Pipeline, experiments, read_states
+from dlvc.hashes import md5_of, md5_of_outs
+from dlvc.lock import MissingFileError, Pipeline, experiments, read_states
 from tests.imports import ROOT
 
 DVC_YAML = """

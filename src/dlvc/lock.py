@@ -16,9 +16,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from dlvc.git import git, git_bytes, head_commit
+from dlvc.hashes import list_folder, md5_of, md5_of_bytes
 from dlvc.params import flatten
-from dlvc.tracking.hashes import list_folder, md5_of, md5_of_bytes
-from dlvc.tracking.surroundings import git, git_bytes, head_commit
 
 EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)")
 
@@ -57,7 +57,11 @@ class StageState:
 
 def read_states(text: str) -> dict[str, StageState]:
     """The states in the text of a dvc.lock, by stage, in its order."""
-    content = YAML(typ="safe").load(text) or {}
+    return states_of(YAML(typ="safe").load(text) or {})
+
+
+def states_of(content: Mapping[str, Any]) -> dict[str, StageState]:
+    """The states in the content of a dvc.lock."""
     states = {}
     for name, entry in content.get("stages", {}).items():
         sections = {}
@@ -158,10 +162,20 @@ class Pipeline:
     @cached_property
     def cache(self) -> Path:
         """DVC's cache of files by md5, also where the user has put it elsewhere."""
+        configured = self._config["cache"].get("dir")
+        return (self.root / ".dvc" / (configured or "cache")) / "files" / "md5"
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether `dvc pull` knows where from."""
+        return bool(self._config["core"].get("remote"))
+
+    @cached_property
+    def _config(self) -> Mapping[str, Any]:
         from dvc.config import Config
 
-        configured = Config(str(self.root / ".dvc"), validate=False)["cache"].get("dir")
-        return (self.root / ".dvc" / (configured or "cache")) / "files" / "md5"
+        config: Mapping[str, Any] = Config(str(self.root / ".dvc"), validate=False)
+        return config
 
 
 def read_when_written(file: Path) -> str:

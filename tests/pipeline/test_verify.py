@@ -1,0 +1,78 @@
+"""`dlvc verify` on the course: right, without data, damaged, of other parameters, while it runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+from campaigns import flips
+from tests.pipeline.project import Project
+
+
+def test_after_a_run_everything_is_right_and_metrics_are_as_committed(clone):
+    said = clone.call("dlvc", "verify").stdout
+    assert "metrics beside HEAD's, exactly, computed the same way: perceptron, " in said
+    assert said.splitlines()[-1].startswith("sound (")
+    assert "not on this machine" not in said
+
+
+def test_a_clone_without_data_is_checked_as_far_as_it_goes(bare_clone):
+    said = bare_clone.call("dlvc", "verify").stdout
+    assert "\nnot on this machine: " in said
+    assert " outs; `dvc pull` or `make run` brings them\n" in said
+    assert "metrics beside HEAD's, exactly" in said
+
+    curves = bare_clone.root / "results/lenet/curves.csv"
+    curves.write_text(curves.read_text().replace("1", "2", 1))
+    done = bare_clone.call("dlvc", "verify", ok=False)
+    assert done.returncode == 1
+    assert "results/lenet/curves.csv: its md5 is " in done.stdout
+    assert "\n    git checkout HEAD -- results/lenet/curves.csv\n" in done.stdout
+
+    (bare_clone.root / "dvc.lock").write_text("stages:\n  lenet: [\n")
+    done = bare_clone.call("dlvc", "verify", ok=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: dvc.lock, line ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_results_of_other_parameters_are_not_held_to_the_committed_ones(clone, tmp_path):
+    changed = clone.duplicate(tmp_path / "changed")
+    changed.set({"perceptron.epochs": 3})
+    changed.dvc("repro", "perceptron")
+    said = changed.call("dlvc", "verify").stdout
+    assert "not compared, another perceptron.epochs than HEAD's: perceptron\n" in said
+
+
+def test_what_a_running_stage_writes_is_not_called_damaged(clone, tmp_path):
+    project = clone.duplicate(tmp_path / "running")
+    project.set({"lenet.epochs": 1000})
+    running = project.start("dvc", "repro", "lenet")
+    journals = project.root / ".dlvc/executions"
+    project.wait_for(
+        lambda: any("epoch" in f.read_text() for f in journals.glob("*/lenet-*.jsonl"))
+    )
+    said = project.call("dlvc", "verify").stdout
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert "is at work on " in said
+    assert "results/lenet/weights.safetensors" in said
+
+
+def test_every_flipped_bit_is_found_and_mended(clone, tmp_path):
+    """`python -m campaigns.flips`, once round: each kind of file, with its time kept and not."""
+    project = clone.duplicate(tmp_path / "flips")
+    said: list[str] = []
+    assert flips.campaign(project.root, 14, 3, said.append) == []
+    table = [line.split(" | ")[1:] for line in said if " time " in line]
+    assert table == [["1", "1", "1", "1 |"]] * 14
+
+
+def test_the_campaign_counts_what_is_missed(clone, tmp_path, monkeypatch):
+    project = Project(shutil.copytree(clone.root, tmp_path / "blind"))
+    nothing_wrong = flips.check_bytes(project.root)
+    monkeypatch.setattr(flips, "check_bytes", lambda root: nothing_wrong)
+    said: list[str] = []
+    assert len(flips.campaign(project.root, 3, 3, said.append)) == 3
+    assert [line.split(" | ")[1:3] for line in said if " time " in line][:3] == [["1", "0"]] * 3
