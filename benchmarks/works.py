@@ -46,6 +46,7 @@ def runtime() -> Runtime:
             precision="float32",
             memory_format="channels_last",
             compile=False,
+            reproducible="machine",
         )
     )
 

@@ -13,7 +13,7 @@ from tests.imports import ROOT, SOURCE, direct_imports, import_closure, module_f
 ORDER = [
     "stages", "cli", "run", "server", "database", "plots", "profiles", "results", "verify",
     "tracking", "figures", "learning", "models", "features", "data", "lock", "inputs", "process",
-    "kept", "hashes", "git", "params", "command", "artifacts", "pickles", "errors",
+    "portable", "kept", "hashes", "git", "params", "command", "artifacts", "pickles", "errors",
 ]  # fmt: skip
 STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))

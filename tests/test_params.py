@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from dlvc.artifacts import parse_yaml, read_yaml
 from dlvc.errors import UserError
-from dlvc.params import Params, check_params, flatten, read_params
+from dlvc.params import Params, check_params, check_pictures, flatten, read_params
 from tests.imports import ROOT
 
 FILE = ROOT / "params.yaml"
@@ -252,6 +252,30 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "pipe") == ": cannot be read (a pipe or device, not a file)"
     assert refusal(Path("/dev/zero")) == ": cannot be read (a pipe or device, not a file)"
+
+
+def test_a_path_where_nothing_is_is_refused_and_so_is_a_device(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/pictures/photos").mkdir(parents=True)
+    (tmp_path / "some.zip").touch()
+    for path in ("some.zip", "data/pictures/photos"):
+        check_pictures(check_params(content_with({"data.digits.path": path}), "x"))
+    for path in ("absent", "$(touch marker)", "/dev/zero", "a" * 5000):
+        params = check_params(content_with({"data.digits.path": path}), "x")
+        with pytest.raises(UserError, match=r"^data\.digits\.path is '.*, where no folder and no"):
+            check_pictures(params)
+
+
+def content_with(values: dict[str, object]) -> dict[str, object]:
+    """What params.yaml holds, with other values."""
+    content = copy.deepcopy(CONTENT)
+    for key, value in values.items():
+        *path, last = key.split(".")
+        section = content
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return content
 
 
 @pytest.mark.parametrize("written", ["1e-4", "1.0e-4", "0.0001", "1E-04"])

@@ -174,7 +174,7 @@ def write_npy(path: Path, array: NDArray[Any]) -> None:
     with _atomic(path) as file:
         # Into a file itself NumPy writes through C's buffers, and does not hear of a full disk.
         stream = SimpleNamespace(write=file.write)
-        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)  # type: ignore[arg-type]
+        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def read_npy(path: Path) -> NDArray[Any]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from dlvc.command import run_command
 from dlvc.database import run_database
-from dlvc.errors import UserError
-from dlvc.params import short
+from dlvc.errors import UserError, short
 from dlvc.profiles import as_overrides, parse_overrides, read_profile
 from dlvc.run import run_pipeline
 from dlvc.server import serve

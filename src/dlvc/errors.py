@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 LONGEST = 300  # characters of what somebody else says
+DEEPEST = 5  # parts of a parameter's name that are written out; the longest known one has four
 
 # Of an address, what stands between `//` and `@`. With a colon it may be a password with `/` and
 # `@` in it, as SQLAlchemy takes it: rather a host too many is hidden than half a password shown.
@@ -60,3 +63,32 @@ def redacted(text: str) -> str:
     """
     text = _USER_INFORMATION.sub("//***@", text)
     return _NAMED_SECRET.sub(r"\g<name>\g<quote>***\g<quote>", text)
+
+
+def short(value: Any) -> str:
+    """A value as it is written in a message: on one line, and not the whole of a long one."""
+    if value is None:
+        return "empty"
+    try:
+        text = redacted(repr(value))  # before it is cut: half a password is none to be recognised
+    except ValueError:  # Python refuses to write numbers of more than 4300 digits
+        return "too long to be written out"
+    except RecursionError:
+        return "nested too deeply"
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def dotted(location: Sequence[Any]) -> str:
+    """A flat name as it stands in a message; what could be misread is in quotes.
+
+    >>> dotted(["lenet", "a b", None])
+    "lenet.'a b'.null"
+    """
+    shown = [_name(part) for part in location[:DEEPEST]]
+    return ".".join([*shown, "..."] if len(location) > DEEPEST else shown)
+
+
+def _name(part: Any) -> str:
+    if part is None:
+        return "null"
+    return part if isinstance(part, str) and re.fullmatch(r"[\w-]{1,40}", part) else short(part)

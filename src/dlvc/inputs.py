@@ -14,9 +14,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from dlvc.errors import UserError
+from dlvc.errors import UserError, short
 from dlvc.hashes import md5_of_bytes
-from dlvc.params import flatten, read_params, short
+from dlvc.params import flatten, read_params
 
 PIPELINE = Path("dvc.yaml")
 SMALL = 1_000_000  # bytes: larger files are known by their size and time of change

@@ -28,10 +28,19 @@ def is_whole(text: bytes) -> bool:
         content = YAML(typ="safe").load(text)
     except (YAMLError, ValueError):
         return False
-    stages = content.get("stages") if isinstance(content, dict) else None
-    return isinstance(stages, dict) and all(
-        isinstance(entry, dict) and "cmd" in entry for entry in stages.values()
-    )
+    match content:
+        case {"schema": str(), "stages": {**stages}}:
+            return all(_is_whole_entry(entry) for entry in stages.values())
+    return False
+
+
+def _is_whole_entry(entry: object) -> bool:
+    """Of what is cut off in the middle of an entry, YAML often makes an empty value, or a text."""
+    match entry:
+        case {"cmd": str(), "deps": [*deps], "outs": [*outs]}:
+            files = [*deps, *outs]
+            return all(isinstance(file, dict) and None not in file.values() for file in files)
+    return False
 
 
 def forget_complete() -> None:

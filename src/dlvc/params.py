@@ -7,18 +7,16 @@ names the key, the value and what is allowed, raised before anything is touched.
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dlvc.artifacts import read_yaml
-from dlvc.errors import UserError, redacted
+from dlvc.errors import UserError, dotted, short
 
 PARAMS_FILE = Path("params.yaml")
-DEEPEST = 5  # parts of a name that are written out; the longest known one has four
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]  # torch counts in 64 bits
 LearningRate = Annotated[float, Field(gt=0)]
@@ -40,6 +38,7 @@ class Runtime(Section):
     precision: Literal["float32", "bfloat16"]
     memory_format: Literal["channels_last", "contiguous"]
     compile: bool
+    reproducible: Literal["machine", "portable"]
 
 
 class BundledImages(Section):
@@ -229,6 +228,20 @@ def check_params(content: Any, name: str) -> Params:
         raise UserError(f"{name}: {_explain(problems[0])}{more}") from None
 
 
+def check_pictures(params: Params) -> None:
+    """Refuse a path where nothing is, also while it is not the source: DVC, whose dep it is,
+    deletes the images that were made before it misses it. A device would keep it reading."""
+    for name, images in (("digits", params.data.digits), ("photos", params.data.photos)):
+        path = Path(images.path)
+        try:
+            there = path.is_dir() or path.is_file()
+        except OSError:  # the name is too long for a file
+            there = False
+        if not there:
+            found = f"data.{name}.path is {short(images.path)}"
+            raise UserError(f"{found}, where no folder and no file is; make it, or name another")
+
+
 def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested sections as flat names, as `-S` and MLflow write them.
 
@@ -242,35 +255,6 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def short(value: Any) -> str:
-    """A value as it is written in a message: on one line, and not the whole of a long one."""
-    if value is None:
-        return "empty"
-    try:
-        text = redacted(repr(value))  # before it is cut: half a password is none to be recognised
-    except ValueError:  # Python refuses to write numbers of more than 4300 digits
-        return "too long to be written out"
-    except RecursionError:
-        return "nested too deeply"
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def dotted(location: Sequence[Any]) -> str:
-    """A flat name as it stands in a message; what could be misread is in quotes.
-
-    >>> dotted(["lenet", "a b", None])
-    "lenet.'a b'.null"
-    """
-    shown = [_name(part) for part in location[:DEEPEST]]
-    return ".".join([*shown, "..."] if len(location) > DEEPEST else shown)
-
-
-def _name(part: Any) -> str:
-    if part is None:
-        return "null"
-    return part if isinstance(part, str) and re.fullmatch(r"[\w-]{1,40}", part) else short(part)
 
 
 def _explain(problem: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dlvc.artifacts import parse_yaml, read_yaml
-from dlvc.errors import UserError
-from dlvc.params import PARAMS_FILE, check_params, dotted, flatten, short
+from dlvc.errors import UserError, dotted, short
+from dlvc.params import PARAMS_FILE, Params, check_params, flatten
 
 PROFILES = Path("profiles")
 HYDRA_WORDS = {"true", "false", "null", "nan", "inf"}  # in small and in capital letters
@@ -59,12 +59,12 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def check_overlay(values: Mapping[str, Any], name: str) -> None:
-    """Refuse values that params.yaml would not be valid with; `name` is where they come from."""
+def check_overlay(values: Mapping[str, Any], name: str) -> Params:
+    """params.yaml with other values, checked; `name` is where they come from."""
     content = read_yaml(PARAMS_FILE)
     check_params(content, str(PARAMS_FILE))
     _overlay(content, values, name)
-    check_params(content, name)
+    return check_params(content, name)
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ from dlvc.command import handle
 from dlvc.errors import UserError
 from dlvc.git import git_bytes
 from dlvc.kept import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
-from dlvc.params import read_params
+from dlvc.params import PARAMS_FILE, check_pictures, read_params
 from dlvc.process import WRITERS, is_dvc
 from dlvc.profiles import as_overrides, check_overlay
 from dlvc.tracking.execution import PARENT_RUN
@@ -41,17 +41,20 @@ def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
     exit code is DVC's, or the shell's for a signal.
     """
     if values:
-        check_overlay(values, "the values given")
+        check_pictures(check_overlay(values, "the values given"))
         words = ["exp", "run", *as_overrides(values)]
     else:
-        read_params()
+        check_pictures(read_params())
         words = ["repro"]
+    before = PARAMS_FILE.read_bytes()
     with alone():
         mend_lock()
         keep_lock()
         failed = _call([sys.executable, "-m", "dvc", *words, *([stage] if stage else [])])
         if not failed:
             forget_complete()
+    if not values and PARAMS_FILE.read_bytes() != before:
+        _say(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")
     if failed in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         return failed
     try:

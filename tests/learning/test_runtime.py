@@ -33,6 +33,7 @@ def prepared(**changed) -> Runtime:
         "precision": "float32",
         "memory_format": "channels_last",
         "compile": False,
+        "reproducible": "machine",
     }
     return prepare_runtime(Settings(**{**usual, **changed}))
 

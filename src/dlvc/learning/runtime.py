@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dlvc.errors import UserError
 from dlvc.params import Runtime as Settings
+from dlvc.portable import instructions_are_pinned
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -72,8 +73,19 @@ def prepare_runtime(settings: Settings) -> Runtime:
         raise UserError(
             "params.yaml: runtime.device is cuda, but torch finds no GPU here; allowed: auto, cpu"
         )
+    portable = settings.reproducible == "portable"
+    if portable and device == "cuda":
+        raise UserError(
+            "params.yaml: runtime.reproducible is portable, which a GPU is not; set runtime.device "
+            "to cpu or auto, or reproducible to machine"
+        )
+    if portable and torch.backends.cpu.get_cpu_capability() != "AVX2":
+        raise UserError(
+            "params.yaml: runtime.reproducible is portable, which needs an x86 processor with AVX2 "
+            f"(torch finds {torch.backends.cpu.get_cpu_capability()}); set it to machine"
+        )
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() and not portable else "cpu"
     compiler = os.environ.get("CXX", "g++")
     if settings.compile and device == "cpu" and not shutil.which(compiler):
         raise UserError(
@@ -96,7 +108,8 @@ def computed_with(device: torch.device) -> str:
     if device.type == "cuda":
         processor = torch.cuda.get_device_name(device)
     else:
-        processor = f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})"
+        kind = "any x86" if instructions_are_pinned() else _processor()
+        processor = f"{kind} ({torch.backends.cpu.get_cpu_capability()})"
     return ", ".join(
         [
             processor,

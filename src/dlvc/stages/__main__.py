@@ -15,6 +15,7 @@ from dlvc.errors import UserError
 from dlvc.inputs import Inputs
 from dlvc.kept import keep_lock
 from dlvc.params import read_params
+from dlvc.portable import pin_instructions
 from dlvc.process import end_with_dvc, one_writer
 
 STAGES = sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
@@ -26,7 +27,8 @@ def main() -> None:
     if stage not in STAGES:
         raise UserError(f"the stage is {stage or 'nothing'}; allowed: {', '.join(STAGES)}")
     end_with_dvc()
-    read_params()
+    if read_params().runtime.reproducible == "portable":
+        pin_instructions()
     module = import_module(f"dlvc.stages.{stage}")
     allowed = getattr(module, "VARIANTS", ())
     if len(variants) != bool(allowed) or not set(variants) <= set(allowed):

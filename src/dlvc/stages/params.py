@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlvc.artifacts import write_json
-from dlvc.params import Params, read_params
+from dlvc.params import Params, check_pictures, read_params
 from dlvc.tracking import stage_run
 
 SCHEMA = Path("params.schema.json")
@@ -19,5 +19,5 @@ SCHEMA = Path("params.schema.json")
 def main() -> None:
     """Check, and save what the check allows."""
     with stage_run("params", SCHEMA, {}):
-        read_params()
+        check_pictures(read_params())
         write_json(SCHEMA, Params.model_json_schema())

@@ -1,0 +1,199 @@
+"""A run that is cut off: the next one brings the pipeline to where an undisturbed one would be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from campaigns.chaos import disturb
+from campaigns.undisturbed import differences, processes, with_new, words_of
+from tests.imports import ROOT
+from tests.pipeline.project import SMALL
+
+LONG = {"perceptron.epochs": 3000}
+TO_STOP = 2  # seconds; what is measured here has the machine's other work in it
+SLACK = 4
+
+
+def is_the_stage(process, name="perceptron"):
+    return words_of(process)[1:] == ["-m", "dlvc.stages", name]
+
+
+def stages(project):
+    return [process for process in processes(project) if "dlvc.stages" in words_of(process)]
+
+
+def dvcs(project):
+    return [p for p in processes(project) if any(w.endswith("/dvc") for w in words_of(p)[:3])
+            or words_of(p)[1:3] == ["-m", "dvc"]]  # fmt: skip
+
+
+@pytest.fixture
+def training(done):
+    """`dlvc run`, in the middle of a training; and the project."""
+    done.set(LONG)
+    process = done.start("dlvc", "run", "perceptron")
+    done.wait_for(lambda: process.text().count("\nepoch ") > 300)
+    yield done, process
+    for left in processes(done):
+        left.kill()
+
+
+def epochs_said(text):
+    return text.count("\nepoch ")
+
+
+def test_five_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_run(course, tmp_path):
+    """`make chaos N=100` does it a hundred times; docs/reliability.md has what came of it."""
+    for run in disturb(course, kills=5, seed=5, scratch=tmp_path):
+        print(run)
+        assert not run.wrong, run
+
+
+@pytest.mark.parametrize("how", ["the terminal", "SIGINT", "SIGTERM"])
+def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training, how):
+    project, run = training
+    began = time.monotonic()
+    if how == "the terminal":
+        os.killpg(run.pid, signal.SIGINT)
+    else:
+        run.send_signal(getattr(signal, how) if how != "SIGINT" else signal.SIGINT)
+    project.wait_for(lambda: not stages(project), seconds=30)
+    stage_took = time.monotonic() - began
+    assert run.wait(60) == (143 if how == "SIGTERM" else 130)
+    assert stage_took < TO_STOP + SLACK
+    said = run.text()
+    assert "Traceback" not in said
+    assert "stopped after epoch" in said or "stopped in epoch" in said
+    assert "the same command goes on from there" in said
+
+    again = project.call("dlvc", "run", "perceptron")
+    assert "goes on " in again.stderr
+    whole = project.duplicate(project.root.with_name("whole"))
+    whole.call("dvc", "repro", "--force", "--single-item", "perceptron")
+    assert whole.read("dvc.lock") == project.read("dvc.lock")
+
+
+def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
+    project, _ = training
+    (stage,) = stages(project)
+    (dvc,) = dvcs(project)
+    began = time.monotonic()
+    dvc.kill()
+    again = project.start("dlvc", "run", "perceptron")
+    stage.wait(30)
+    assert time.monotonic() - began < TO_STOP + SLACK
+    said = again.said()
+    assert again.returncode == 0, said
+    assert "goes on " in said
+    assert said.count("Running stage 'perceptron'") == 1
+    assert project.dvc("status").stdout.strip() == "Data and pipelines are up to date."
+
+
+def test_a_stage_whose_dvc_is_gone_before_it_could_look_stops(done):
+    """Started by DVC, it says; but no process above it is one, and the one above is init."""
+    script = (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-m', 'dlvc.stages', 'perceptron'])\n"
+    )
+    before = done.read("results/perceptron/metrics.json")
+    done.call("python", "-c", script, DVC_STAGE="perceptron")
+    done.wait_for(lambda: not stages(done), seconds=60)
+    assert done.read("results/perceptron/metrics.json") == before
+
+
+def test_two_runs_at_once_take_turns(course, tmp_path):
+    project = with_new(course, "perceptron", tmp_path / "twice")
+    both = [project.start("dlvc", "run") for _ in range(2)]
+    said = [run.said() for run in both]
+    assert [run.returncode for run in both] == [0, 0], said
+    assert sum("another run is at work" in text for text in said) == 1
+    assert sum("Running stage 'perceptron'" in text for text in said) == 1
+    assert differences(course, project) == []
+
+
+def test_a_run_waits_for_an_experiment_and_an_experiment_says_that_it_is_busy(done):
+    done.set(LONG)
+    first = done.start("dvc", "exp", "run", "--name", "long", "perceptron")
+    done.wait_for(lambda: epochs_said(first.text()) > 100)
+    second = done.start("dlvc", "run", "perceptron")
+    done.wait_for(lambda: "another DVC is at work here" in second.text())
+    third = done.dvc("exp", "run", "--name", "other", "lenet", ok=False)
+    assert third.returncode != 0
+    assert "Traceback" not in third.stderr
+    assert first.said().count("Traceback") == 0
+    assert first.returncode == 0
+    assert second.wait(300) == 0
+    assert "Stage 'perceptron' didn't change" in second.text()
+
+
+def test_a_parameter_that_changes_while_its_stage_runs_is_not_recorded_as_its_own(training):
+    """DVC writes down what params.yaml holds *after* the stage: the hole is closed by the stage."""
+    project, run = training
+    lock = project.read("dvc.lock")
+    project.set({"perceptron.learning_rate": 5})
+    said = run.said()
+    assert run.returncode != 0
+    assert "error: perceptron.learning_rate has changed while perceptron was running" in said
+    assert "Traceback" not in said
+    assert project.read("dvc.lock") == lock
+    project.set({"perceptron.learning_rate": 10, "lenet.epochs": 9})
+    project.call("dlvc", "run", "perceptron")  # from the checkpoint, which is of this very state
+    assert project.read("dvc.lock") != lock
+
+
+def test_outs_that_were_lost_come_back_from_the_cache_and_from_git(done):
+    """What `dlvc run` does with what a failed or killed stage has left."""
+    done.commit("the course has run")
+    lock = done.read("dvc.lock")
+    for name in ("weights.safetensors", "metrics.json", "loss.png"):
+        (done.root / "results/lenet" / name).unlink()
+    (done.root / "results/lenet/.curves.csv.partial").write_text("half")
+    done.call("dlvc", "run")
+    assert done.read("dvc.lock") == lock
+    (done.root / "results/lenet/.curves.csv.partial").unlink()
+    assert done.call("git", "status", "--porcelain").stdout == ""
+
+
+def small_disk(*words):
+    """A command with mounts of its own."""
+    private = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    tried = subprocess.run(
+        [*private, "mount", "-t", "tmpfs", "none", "/mnt"], check=False, capture_output=True
+    )
+    if tried.returncode:
+        pytest.skip("this system lets nobody mount a file system of his own")
+    return subprocess.run(
+        [*private, sys.executable, "-c", *words], check=False, capture_output=True, text=True,
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": "src"}, timeout=900,
+    )  # fmt: skip
+
+
+FULL = """
+import sys
+from pathlib import Path
+from campaigns.disk import fill
+from tests.pipeline.project import Project
+for run in fill(Project(Path(sys.argv[1])), runs=3, seed=2, disk=Path(sys.argv[2])):
+    print(run)
+    assert not run.wrong, run.wrong
+"""
+
+
+def test_a_disk_that_is_full_at_a_random_place_damages_nothing(course, tmp_path):
+    done = small_disk(FULL, str(course.root), str(tmp_path / "disk"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("No space left on device") >= 1
+
+
+def test_a_clone_leaves_git_status_clean_and_the_bytes_of_the_first(bare_clone, course):
+    """Two clones on one machine: the whole course, from nothing."""
+    bare_clone.call("dlvc", "run")
+    assert bare_clone.read("dvc.lock") == course.read("dvc.lock")
+    assert bare_clone.call("git", "status", "--porcelain").stdout == ""
+    assert SMALL["runtime.threads"] == 1
