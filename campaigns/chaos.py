@@ -105,8 +105,10 @@ def disturb(reference: Project, kills: int, seed: int, scratch: Path) -> Iterato
 
 def run_through(project: Project, run: Disturbed, rng: random.Random, limit: int) -> None:
     """`dlvc run`, disturbed once or twice, until it ends by itself."""
+    started = []
     for _ in range(min(limit, 1 + (rng.random() < TWICE))):
         process = project.start("dlvc", "run")
+        started.append(process)
         moment, victim = rng.choice(MOMENTS), rng.choice(VICTIMS)
         wait_until(has_come(moment, project, process, rng), process)
         at = time.time()
@@ -117,6 +119,8 @@ def run_through(project: Project, run: Disturbed, rng: random.Random, limit: int
             process.wait(PATIENCE)
     last = project.start("dlvc", "run")
     said = last.said(PATIENCE)
+    for process in started:
+        process.said(PATIENCE)
     if last.returncode:
         run.wrong.append(f"exit code {last.returncode}: {said[-600:]}")
     if "Traceback" in said:

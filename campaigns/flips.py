@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -132,11 +133,12 @@ def campaign(project: Path, flips: int, seed: int, say: Callable[[str], None]) -
     sound = check_bytes(project)
     failures = [f"before any flip: {problem}" for problem in sound.problems]
     rng = random.Random(seed)  # noqa: S311  # the same flips again, no secret
-    ways = [(kind, keep_time) for kind in choices(sound) for keep_time in (False, True)]
+    possible, related = choices(sound), relatives(sound)
+    ways = [(kind, keep_time) for kind in possible for keep_time in (False, True)]
     outcomes = {way: Outcome() for way in ways}
     bar = tqdm(total=flips, desc="flips", unit="flip", disable=None)
     for number, batch in enumerate(batches(ways, flips)):
-        chosen = choose(batch, sound, rng)
+        chosen = choose(batch, possible, related, rng)
         made = {
             way: [Flip.at_random(project / file, rng, keep_time=way[1]) for file in files]
             for way, files in chosen.items()
@@ -183,24 +185,30 @@ def batches(ways: list[Way], flips: int) -> Iterator[list[Way]]:
             flips -= len(together[:flips])
 
 
-def choose(batch: list[Way], sound: Checked, rng: random.Random) -> dict[Way, Choice]:
+def choose(
+    batch: list[Way],
+    possible: Mapping[str, list[Choice]],
+    related: Mapping[str, set[str]],
+    rng: random.Random,
+) -> dict[Way, Choice]:
     """Files for each way of a batch that have nothing to do with each other."""
-    possible, taken = choices(sound), set[str]()
+    taken: set[str] = set()
     chosen: dict[Way, Choice] = {}
     for way in sorted(batch, key=lambda way: len(possible[way[0]])):  # while there is a choice
-        free = [files for files in possible[way[0]] if not relatives(files, sound) & taken]
+        free = [files for files in possible[way[0]] if taken.isdisjoint(files)]
         chosen[way] = rng.choice(free)
-        taken |= relatives(chosen[way], sound)
+        for file in chosen[way]:
+            taken |= related.get(file, {file})
     return chosen
 
 
-def relatives(files: Choice, sound: Checked) -> set[str]:
-    """The files, and those that hold the same, list them, or are listed with them."""
-    related = set(files)
+def relatives(sound: Checked) -> dict[str, set[str]]:
+    """For each file those that hold the same, list it, or are listed with it, and itself."""
+    related: dict[str, set[str]] = defaultdict(set)
     for file in sound.expected.files:
         names = {file.path, *map(sound.inventory.object_path, (file.md5, file.out.md5))}
-        if names & set(files):
-            related |= names
+        for name in names:
+            related[name] |= names
     return related
 
 

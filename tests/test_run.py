@@ -20,6 +20,7 @@ from dlvc.inputs import Inputs
 from dlvc.kept import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
 from dlvc.process import one_writer
 from dlvc.run import alone, mend_lock
+from dlvc.verify.activity import HELD_BY_DVC
 from tests.imports import ROOT
 
 WHOLE = (ROOT / "dvc.lock").read_bytes()
@@ -98,12 +99,13 @@ def test_without_a_kept_one_git_has_it_and_without_git_every_stage_is_new(capsys
 
 def notes(*numbers: int) -> None:
     """As DVC writes down who reads and writes what."""
+    here = str(Path.cwd())
     content = {
-        "write": {"data/digits": {"pid": numbers[0], "cmd": "dvc repro"}},
-        "read": {"params.yaml": [{"pid": number, "cmd": "dvc repro"} for number in numbers]},
+        "write": {f"{here}/data/digits": {"pid": numbers[0], "cmd": "/bin/dvc exp run"}},
+        "read": {f"{here}/params.yaml": [{"pid": n, "cmd": "/bin/dvc exp run"} for n in numbers]},
     }
-    run.DVC_LOCKS.parent.mkdir(parents=True, exist_ok=True)
-    run.DVC_LOCKS.write_text(json.dumps(content))
+    HELD_BY_DVC.parent.mkdir(parents=True, exist_ok=True)
+    HELD_BY_DVC.write_text(json.dumps(content))
 
 
 def gone() -> int:
@@ -118,20 +120,18 @@ def test_what_a_dead_dvc_has_noted_is_removed(what, monkeypatch, capsys):
     """DVC itself refuses to start for all three but the second."""
     monkeypatch.setattr(run, "POLL", 0.01)
     notes(gone() if what == "nobody is there" else os.getpid())
+    os.utime(HELD_BY_DVC, (1, 1))  # long before this process began
     if what == "half a file":
-        run.DVC_LOCKS.write_text(run.DVC_LOCKS.read_text()[:20])
+        HELD_BY_DVC.write_text(HELD_BY_DVC.read_text()[:20])
     with alone():
-        assert not run.DVC_LOCKS.exists()
+        assert not HELD_BY_DVC.exists()
     assert capsys.readouterr().err == ""
 
 
 def test_a_dvc_that_is_at_work_is_waited_for(monkeypatch, capsys):
     monkeypatch.setattr(run, "POLL", 0.01)
-    dvc = Path("dvc")
-    dvc.write_text(f"#!{sys.executable}\nimport sys\nsys.stdin.read()\n")
-    dvc.chmod(0o755)
-    process = subprocess.Popen([dvc.resolve(), "exp", "run"], stdin=subprocess.PIPE)
-    notes(process.pid)
+    dvc = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    notes(dvc.pid)
     entered = threading.Event()
 
     def enter() -> None:
@@ -141,12 +141,11 @@ def test_a_dvc_that_is_at_work_is_waited_for(monkeypatch, capsys):
     thread = threading.Thread(target=enter)
     thread.start()
     assert not entered.wait(0.5)
-    process.communicate()
+    dvc.communicate(b"\n")
     assert entered.wait(10)
     thread.join()
-    said = capsys.readouterr().err
-    assert said == f"another DVC is at work here (dvc exp run, process {process.pid}); " + (
-        "waiting until it ends\n"
+    assert capsys.readouterr().err == (
+        f"another DVC is at work here: `dvc exp run` (process {dvc.pid}); waiting until it ends\n"
     )
 
 

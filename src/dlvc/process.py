@@ -23,21 +23,13 @@ def dvc_process() -> tuple[psutil.Process, str] | None:
     """The nearest ancestor that is DVC, and its command."""
     for process in psutil.Process().parents():
         try:
-            command = is_dvc(process)
+            words = process.cmdline()
         except psutil.Error:  # not ours to look at, or gone
             continue
-        if command:
-            return process, command
-    return None
-
-
-def is_dvc(process: psutil.Process) -> str | None:
-    """The command of a process if it is DVC; `psutil.Error` if it cannot be looked at."""
-    words = process.cmdline()
-    # `dvc repro`, or `python .../bin/dvc repro`, or `python -m dvc repro`
-    for position, word in enumerate(words[:4]):
-        if Path(word).name == "dvc":
-            return " ".join(["dvc", *words[position + 1 :]])
+        # `dvc repro`, or `python .../bin/dvc repro`, or `python -m dvc repro`
+        for position, word in enumerate(words[:4]):
+            if Path(word).name == "dvc":
+                return process, " ".join(["dvc", *words[position + 1 :]])
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -23,15 +22,16 @@ from dlvc.errors import UserError
 from dlvc.git import git_bytes
 from dlvc.kept import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
 from dlvc.params import PARAMS_FILE, check_pictures, read_params
-from dlvc.process import WRITERS, is_dvc
+from dlvc.process import WRITERS
 from dlvc.profiles import as_overrides, check_overlay
 from dlvc.tracking.execution import PARENT_RUN
 from dlvc.tracking.run import MODE
 from dlvc.tracking.sync import sync
+from dlvc.verify.activity import HELD_BY_DVC, held_by_dvc
 
 RUN_LOCK = Path(".dlvc/run.lock")
-DVC_LOCKS = Path(".dvc/tmp/rwlock")  # who reads and writes what, as DVC notes it
 POLL = 0.5  # seconds
+PATIENCE = 3  # looks at notes that cannot be read, until they are taken for half a file
 
 
 def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
@@ -93,43 +93,24 @@ def _acquire(lock: FileLock, message: str) -> None:
 
 
 def _wait_for_dvc() -> None:
-    """Wait while another DVC, such as `dvc exp run`, is at it. What dead ones have left is removed:
+    """Wait while another DVC, such as `dvc exp run`, is at it. The notes of dead ones are removed:
     DVC trusts a number of a process that somebody else may have now, and half a file not at all."""
+    looks = 0
     told = False
-    while DVC_LOCKS.exists():
-        busy = _dvcs_at_work()
-        if not busy:
-            DVC_LOCKS.unlink(missing_ok=True)
+    while HELD_BY_DVC.exists():
+        held = held_by_dvc(Path.cwd())
+        looks += held is None
+        if held is None and looks < PATIENCE:  # somebody may be writing at this moment
+            time.sleep(POLL)
+            continue
+        if not held:
+            HELD_BY_DVC.unlink(missing_ok=True)
             return
         if not told:
-            _say(f"another DVC is at work here ({', '.join(busy)}); waiting until it ends")
+            who = ", ".join(sorted({work.who for work in held}))
+            _say(f"another DVC is at work here: {who}; waiting until it ends")
             told = True
         time.sleep(POLL)
-
-
-def _dvcs_at_work() -> list[str]:
-    """The processes that DVC's notes name, as far as they are there and are DVC."""
-    for _ in range(3):  # somebody may be writing at this moment
-        try:
-            notes = json.loads(DVC_LOCKS.read_text(encoding="utf-8"))
-            break
-        except FileNotFoundError:
-            return []
-        except ValueError:
-            time.sleep(POLL)
-    else:
-        return []
-    readers = [note for path in notes.get("read", {}).values() for note in path]
-    numbers = {int(note["pid"]) for note in [*notes.get("write", {}).values(), *readers]}
-    found = []
-    for number in sorted(numbers):
-        try:
-            command = is_dvc(psutil.Process(number))
-        except psutil.Error:
-            continue
-        if command:
-            found.append(f"{command}, process {number}")
-    return found
 
 
 def mend_lock() -> None:

@@ -41,26 +41,30 @@ class Work:
 
 def at_work(root: Path, states: Mapping[str, StageState]) -> set[Work]:
     """What DVC holds, and the outs of stages that run, be it that nobody waits for them."""
-    return {*_held_by_dvc(root), *_running_stages(root, states)}
+    return {*(held_by_dvc(root) or ()), *_running_stages(root, states)}
 
 
-def _held_by_dvc(root: Path) -> Iterator[Work]:
-    """What DVC locks while it runs a stage, reads its deps, or checks out.
+def held_by_dvc(root: Path) -> set[Work] | None:
+    """What DVC locks while it runs a stage, reads its deps, or checks out; None where its notes
+    cannot be read, because it writes them at this moment or was killed in such a one.
 
     Source: `dvc.rwlock`, DVC 3.67.
     """
     file = root / HELD_BY_DVC
     try:
         held, written = json.loads(file.read_bytes()), file.stat().st_mtime
-    except (OSError, ValueError):  # there is none, or DVC writes it
-        return
-    for mode in ("read", "write"):
-        for path, holders in held.get(mode, {}).items():
-            for holder in holders if isinstance(holders, list) else [holders]:
-                if Path(path).is_relative_to(root) and _is_older(holder["pid"], written):
-                    words = PROGRAM.sub("", holder["cmd"])
-                    who = f"`dvc {words}` (process {holder['pid']})"
-                    yield Work(who, Path(path).relative_to(root).as_posix())
+    except FileNotFoundError:
+        return set()
+    except ValueError:
+        return None
+    return {
+        Work(f"`dvc {PROGRAM.sub('', holder['cmd'])}` (process {holder['pid']})",
+             Path(path).relative_to(root).as_posix())
+        for mode in ("read", "write")
+        for path, holders in held.get(mode, {}).items()
+        for holder in (holders if isinstance(holders, list) else [holders])
+        if Path(path).is_relative_to(root) and _is_older(holder["pid"], written)
+    }  # fmt: skip
 
 
 def _is_older(pid: int, time: float) -> bool:
