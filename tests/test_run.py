@@ -172,7 +172,34 @@ def test_two_runs_take_turns_and_an_orphaned_stage_is_waited_for(capsys):
     assert [event.split()[1] for event in events] == ["begins", "ends"] * 2
     said = capsys.readouterr().err
     assert said.count("another run is at work in this folder; waiting") == 1
-    assert said.count("lenet, is about to stop") == 1
+    assert said.count("the stage lenet of a run that was killed is about to stop") == 1
+
+
+def test_the_place_is_dvcs_too_when_our_command_is_killed(tmp_path):
+    script = (
+        "import subprocess, sys\nfrom dlvc.run import alone\n"
+        "with alone() as place:\n"
+        "    child = subprocess.Popen([sys.executable, '-c', 'input()'], pass_fds=[place])\n"
+        "    print('in', flush=True)\n    child.wait()\n"
+    )
+    command = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE,
+                               env={**os.environ, "PYTHONPATH": str(ROOT / "src")})  # fmt: skip
+    assert command.stdout.readline() == b"in\n"
+    command.kill()
+    command.wait()
+    entered = threading.Event()
+
+    def enter() -> None:
+        with alone():
+            entered.set()
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    assert not entered.wait(0.5)
+    command.communicate(b"\n")
+    assert entered.wait(10)
+    thread.join()
 
 
 def test_a_place_that_cannot_be_had_is_one_line():

@@ -2,7 +2,8 @@
 
 The libraries below torch choose their code by the processor that they find, and each choice takes
 sums in another order. These variables have them choose what every x86 processor since 2013 can do.
-They are read when the libraries are loaded, so they must be set before torch and Numba are.
+They are read when a library first computes; later they are ignored without a word. So they are set
+before torch and Numba are imported. `campaigns/portable.py` holds them to emulated processors.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -47,10 +48,10 @@ def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
         check_pictures(read_params())
         words = ["repro"]
     before = PARAMS_FILE.read_bytes()
-    with alone():
+    with alone() as place:
         mend_lock()
         keep_lock()
-        failed = _call([sys.executable, "-m", "dvc", *words, *([stage] if stage else [])])
+        failed = _call([sys.executable, "-m", "dvc", *words, *([stage] if stage else [])], place)
         if not failed:
             forget_complete()
     if not values and PARAMS_FILE.read_bytes() != before:
@@ -67,29 +68,38 @@ def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Be the only run in this folder; wait for another, and for what a killed one has left."""
-    lock = FileLock(RUN_LOCK)
+def alone() -> Iterator[int]:
+    """Be the only run in this folder; wait for another, and for what a killed one has left.
+
+    A descriptor is given that is the place itself: it is free when every process that has it has
+    ended, so DVC inherits it, and goes on to hold it when this process is killed.
+    """
     with writable(RUN_LOCK):
         RUN_LOCK.parent.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, "another run is at work in this folder; waiting until it ends")
+        place = os.open(RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("another run is at work in this folder; waiting until it ends")
+            fcntl.flock(place, fcntl.LOCK_EX)
         _wait_for_dvc()
-        for writer in WRITERS.glob("*.lock"):
-            place = FileLock(writer)
-            _acquire(place, f"a stage of a run that was killed, {writer.stem}, is about to stop")
-            place.release()
-        yield
+        _wait_for_stages()
+        yield place
     finally:
-        lock.release()
+        os.close(place)
 
 
-def _acquire(lock: FileLock, message: str) -> None:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        _say(message)
-        lock.acquire()
+def _wait_for_stages() -> None:
+    """An orphan stops by itself; until it has, it could still write an out."""
+    for lock in WRITERS.glob("*.lock"):
+        writer = FileLock(lock)
+        try:
+            writer.acquire(timeout=0)
+        except Timeout:
+            _say(f"the stage {lock.stem} of a run that was killed is about to stop; waiting")
+            writer.acquire()
+        writer.release()
 
 
 def _wait_for_dvc() -> None:
@@ -131,10 +141,10 @@ def mend_lock() -> None:
     _say(f"{LOCK} was cut off in the middle of writing; it is removed, so every stage is new")
 
 
-def _call(command: Sequence[str]) -> int:
+def _call(command: Sequence[str], place: int) -> int:
     """Run a command to its end. Ctrl-C and SIGTERM are handed on as Ctrl-C, and it is waited for:
     a stage in training writes a checkpoint, and DVC ends after its stage."""
-    process = subprocess.Popen(command, env=_environment())
+    process = subprocess.Popen(command, env=_environment(), pass_fds=[place])
     asked: list[int] = []
 
     def hand_on(number: int, _frame: FrameType | None) -> None:

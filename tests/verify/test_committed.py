@@ -120,7 +120,5 @@ def test_many_differing_inputs_are_not_all_named(root):
 
 def test_every_training_has_a_tolerance():
     stages = Pipeline(ROOT, ROOT, None).states().items()
-    trained = {
-        name.partition("@")[0] for name, state in stages if any("metrics" in o for o in state.outs)
-    }
+    trained = {name for name, state in stages if any("metrics" in out for out in state.outs)}
     assert set(TOLERANCES) == trained

@@ -68,24 +68,7 @@ def prepare_runtime(settings: Settings) -> Runtime:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(settings.threads)
     _keep_freed_memory()
-    device = settings.device
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "params.yaml: runtime.device is cuda, but torch finds no GPU here; allowed: auto, cpu"
-        )
-    portable = settings.reproducible == "portable"
-    if portable and device == "cuda":
-        raise UserError(
-            "params.yaml: runtime.reproducible is portable, which a GPU is not; set runtime.device "
-            "to cpu or auto, or reproducible to machine"
-        )
-    if portable and torch.backends.cpu.get_cpu_capability() != "AVX2":
-        raise UserError(
-            "params.yaml: runtime.reproducible is portable, which needs an x86 processor with AVX2 "
-            f"(torch finds {torch.backends.cpu.get_cpu_capability()}); set it to machine"
-        )
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() and not portable else "cpu"
+    device = _choose_device(settings)
     compiler = os.environ.get("CXX", "g++")
     if settings.compile and device == "cpu" and not shutil.which(compiler):
         raise UserError(
@@ -98,6 +81,29 @@ def prepare_runtime(settings: Settings) -> Runtime:
         reduced=torch.bfloat16 if settings.precision == "bfloat16" else None,
         compile=settings.compile,
     )
+
+
+def _choose_device(settings: Settings) -> str:
+    """`cpu` or `cuda`, if it can be had and is what reproducible asks for."""
+    portable = settings.reproducible == "portable"
+    if portable and settings.device == "cuda":
+        raise UserError(
+            "params.yaml: runtime.reproducible is portable, which a GPU is not; set runtime.device "
+            "to cpu or auto, or reproducible to machine"
+        )
+    found = torch.backends.cpu.get_cpu_capability()
+    if portable and found != "AVX2":
+        raise UserError(
+            "params.yaml: runtime.reproducible is portable, which needs an x86 processor with AVX2 "
+            f"(torch finds {found}); set it to machine"
+        )
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "params.yaml: runtime.device is cuda, but torch finds no GPU here; allowed: auto, cpu"
+        )
+    if settings.device == "auto":
+        return "cuda" if torch.cuda.is_available() and not portable else "cpu"
+    return settings.device
 
 
 def computed_with(device: torch.device) -> str:

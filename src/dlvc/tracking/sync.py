@@ -74,7 +74,8 @@ def _sync(root: Path) -> Report:
                 delivery.step()
                 delivery.finish()
         except Exception as error:  # what cannot be delivered must not keep the rest
-            failed.append(error)
+            if folder.exists():  # its own recorder has not just delivered it
+                failed.append(error)
     view.end_abandoned()
 
     itself = this_process("dlvc sync", root)
