@@ -50,6 +50,15 @@ experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuraci
 bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; nothing else beside it)
 	@python -m benchmarks
 
+chaos: $(READY)  ## kill runs at random moments, and hold what the next leaves to an undisturbed run (N=100 SEED=1)
+	@python -m campaigns.chaos --kills $(or $(N),100) --seed $(or $(SEED),1)
+
+campaigns: chaos  ## all of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
+	@python -m campaigns.flips --flips 1000 --seed 1
+	@python -m campaigns.fuzz --inputs 8000 --seed 3
+	@python -m campaigns.params --inputs 12000 --seed 5
+	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m campaigns.disk --runs 20 --seed 1
+
 test: lint  ## lint, types, and all tests (a quarter of an hour on two cores)
 	@python -m pytest -n 2 --dist loadfile
 
