@@ -22,6 +22,8 @@ PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8")
 # an out depend on what a stage imports by way of tracking alone (such as `git`), so the
 # imports of a stage are not followed into it.
 WATCHES = "dlvc.tracking"
+# The runner of stages (`stages/__main__.py`) is no dep either: it decides whether a stage runs,
+# and sets the variables that a parameter, `runtime.reproducible`, asks for; no more.
 MODULES = sorted((SOURCE / "dlvc").rglob("*.py"))
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,10 +129,8 @@ def test_what_a_dead_dvc_has_noted_is_removed(what, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_dvc_that_is_at_work_is_waited_for(monkeypatch, capsys):
-    monkeypatch.setattr(run, "POLL", 0.01)
-    dvc = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    notes(dvc.pid)
+def waits_until(ended: Callable[[], object]) -> None:
+    """A run does not begin before that has been called."""
     entered = threading.Event()
 
     def enter() -> None:
@@ -141,9 +140,16 @@ def test_a_dvc_that_is_at_work_is_waited_for(monkeypatch, capsys):
     thread = threading.Thread(target=enter)
     thread.start()
     assert not entered.wait(0.5)
-    dvc.communicate(b"\n")
+    ended()
     assert entered.wait(10)
     thread.join()
+
+
+def test_a_dvc_that_is_at_work_is_waited_for(monkeypatch, capsys):
+    monkeypatch.setattr(run, "POLL", 0.01)
+    dvc = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    notes(dvc.pid)
+    waits_until(lambda: dvc.communicate(b"\n"))
     assert capsys.readouterr().err == (
         f"another DVC is at work here: `dvc exp run` (process {dvc.pid}); waiting until it ends\n"
     )
@@ -188,18 +194,7 @@ def test_the_place_is_dvcs_too_when_our_command_is_killed(tmp_path):
     assert command.stdout.readline() == b"in\n"
     command.kill()
     command.wait()
-    entered = threading.Event()
-
-    def enter() -> None:
-        with alone():
-            entered.set()
-
-    thread = threading.Thread(target=enter)
-    thread.start()
-    assert not entered.wait(0.5)
-    command.communicate(b"\n")
-    assert entered.wait(10)
-    thread.join()
+    waits_until(lambda: command.communicate(b"\n"))
 
 
 def test_a_place_that_cannot_be_had_is_one_line():
