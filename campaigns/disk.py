@@ -80,10 +80,8 @@ def run_out_of_room(
     reference: Project, project: Project, stage: str, rng: random.Random
 ) -> FullDisk:
     """One run with little room, and one with enough."""
-    written = take_from_cache(project, stage)
-    run = FullDisk(stage, rng.randrange(2 * written))
-    used = shutil.disk_usage(project.root).used
-    resize(project, used - written + run.room)  # DVC deletes the outs before it starts a stage
+    run = FullDisk(stage, rng.randrange(2 * forget_outs(project, stage)))
+    resize(project, shutil.disk_usage(project.root).used + run.room)
     done = project.call("dlvc", "run", ok=False)
     if done.returncode:
         told = [line for line in done.stderr.splitlines() if NO_ROOM in line]
@@ -100,14 +98,16 @@ def run_out_of_room(
     return run
 
 
-def take_from_cache(project: Project, stage: str) -> int:
-    """Delete the objects of a stage's outs, as if it had never run; the bytes of its outs."""
+def forget_outs(project: Project, stage: str) -> int:
+    """Delete the outs of a stage, as DVC will, and their objects; how many bytes they had."""
     pipeline = Pipeline(project.root, project.root, None)
     state = pipeline.states()[stage]
     size = 0
     for path, md5 in {**pipeline.files(state), **state.outs}.items():
-        if (project.root / path).is_file():
-            size += (project.root / path).stat().st_size
+        out = project.root / path
+        if out.is_file():
+            size += out.stat().st_size
+            out.unlink()
         (pipeline.cache / md5[:2] / md5[2:]).unlink(missing_ok=True)
     return size
 

@@ -51,8 +51,9 @@ def connect(root: Path) -> MlflowClient:
         warnings.simplefilter("ignore")
         import mlflow
 
-    for chatty in ("mlflow", "alembic"):  # MLflow sets its own level when it is imported
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    # MLflow sets its own level when it is imported, and prints what it raises, traceback and all.
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     uri = tracking_uri(root)
     mlflow.set_tracking_uri(uri)
     with store_lock(root):  # the first call creates the database

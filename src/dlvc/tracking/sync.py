@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import Timeout
@@ -43,7 +44,9 @@ def sync(root: Path) -> str:
     try:
         report = _sync(root)
     except Exception as error:  # MLflow's, SQLAlchemy's, the operating system's
-        write_bytes(root / TROUBLE, redacted("".join(traceback.format_exception(error))).encode())
+        trouble = redacted("".join(traceback.format_exception(error)))
+        with suppress(UserError):  # the disk may be full
+            write_bytes(root / TROUBLE, trouble.encode())
         raise UserError(
             f"MLflow failed ({first_line(error)}); nothing is lost, try again; more is in {TROUBLE}"
         ) from None
