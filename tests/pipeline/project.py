@@ -47,14 +47,16 @@ class Started(subprocess.Popen[bytes]):
 
     def text(self) -> str:
         """What it has said so far."""
+        if self._said.closed:
+            return self._all
         return Path(self._said.name).read_text(encoding="utf-8")
 
     def said(self, timeout: float = 600) -> str:
         """What it said, once it has ended."""
         self.wait(timeout)
-        text = self.text()
+        self._all = self.text()
         self._said.close()
-        return text
+        return self._all
 
 
 class Project:
