@@ -90,8 +90,8 @@ def test_a_stage_in_a_folder_without_params_yaml_says_so_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "the stage is nothing; allowed: densenet, digits, "),
-        (["linet"], "the stage is linet; allowed: densenet, digits, "),
+        ([], "the stage is nothing; allowed: claims, costs, densenet, digits, "),
+        (["linet"], "the stage is linet; allowed: claims, costs, densenet, digits, "),
         (["__main__"], "the stage is __main__; allowed: "),
         (["params", "all"], "the variant of params is all; allowed: none"),
         (["update_rules"], "the variant of update_rules is nothing; allowed: per_epoch, per_batch"),

@@ -37,6 +37,11 @@ def run_command(main: Callable[[], None]) -> NoReturn:
     os._exit(0)
 
 
+def say(message: str) -> None:
+    """A line for whoever is at the terminal; what a command gives goes to stdout."""
+    print(message, file=sys.stderr, flush=True)
+
+
 def handle(handler: Handler) -> dict[int, Handler]:
     """Have `handler` called for Ctrl-C and SIGTERM; what was called before, by signal."""
     before: dict[int, Handler] = {number: signal.getsignal(number) for number in TO_END}

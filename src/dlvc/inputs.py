@@ -7,7 +7,7 @@ file meanwhile would have results recorded under a state that they do not come f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,18 @@ class Inputs:
         """As they are now; nothing where there is no dvc.yaml."""
         if not PIPELINE.exists():
             return cls({}, {})
-        params = read_params()
         declared = YAML(typ="safe").load(PIPELINE)["stages"][stage]
-        item = str(next(iter(declared.get("matrix", {})), ""))
-        known = {**flatten(params.model_dump()), f"item.{item}": variant}
+        items = {f"item.{name}": variant for name in declared.get("matrix", ())}
+        if "foreach" in declared:
+            items |= {"key": variant, "item": declared["foreach"][variant]}
+            declared = declared["do"]
+        if "params" not in declared:  # it may be the one that checks them
+            return cls(_marks(declared["deps"]), {})
+        params = read_params()
+        known = {**flatten(params.model_dump()), **items}
         deps = [_fill_in(dep, known) for dep in declared.get("deps", [])]
-        names = [_fill_in(name, known) for name in declared.get("params", [])]
-        return cls(
-            {str(file): _mark(file) for dep in deps for file in _files(Path(dep))},
-            params.select(*names),
-        )
+        names = [_fill_in(name, known) for name in declared["params"]]
+        return cls(_marks(deps), params.select(*names))
 
     def check_unchanged(self, stage: str, variant: str | None = None) -> None:
         """Refuse what the stage has made if it does not come from what is there now."""
@@ -61,6 +63,10 @@ class Inputs:
 
 def _fill_in(text: str, known: Mapping[str, Any]) -> str:
     return re.sub(r"\$\{([^}]+)\}", lambda match: str(known[match[1]]), text)
+
+
+def _marks(deps: Iterable[str]) -> dict[str, object]:
+    return {str(file): _mark(file) for dep in deps for file in _files(Path(dep))}
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -47,4 +47,13 @@ def forget_complete() -> None:
     """Delete the checkpoints of trainings whose results are in dvc.lock."""
     for path in CHECKPOINTS.glob(f"*{COMPLETE}"):
         path.unlink(missing_ok=True)
-        path.with_name(path.name.replace(COMPLETE, ".lock")).unlink(missing_ok=True)
+        lock_of(path).unlink(missing_ok=True)
+
+
+def lock_of(checkpoint: Path) -> Path:
+    """The file that the process holds whose checkpoint it is, complete or not.
+
+    >>> lock_of(Path("lenet-0123.complete.pt"))
+    PosixPath('lenet-0123.lock')
+    """
+    return checkpoint.with_name(f"{checkpoint.name.partition('.')[0]}.lock")

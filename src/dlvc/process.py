@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,22 +13,44 @@ import psutil
 from filelock import FileLock, Timeout
 
 from dlvc.artifacts import writable
+from dlvc.command import say
 
 WRITERS = Path(".dlvc/writers")
 STARTED_BY_DVC = "DVC_STAGE"
+WRITE_LOCK = {"repro", "run", "apply", "commit"}  # commands of DVC that change dvc.lock
 
 
 def dvc_process() -> tuple[psutil.Process, str] | None:
     """The nearest ancestor that is DVC, and its command."""
     for process in psutil.Process().parents():
+        command = _dvc_command(process)
+        if command:
+            return process, command
+    return None
+
+
+def dvc_processes(folder: Path) -> dict[psutil.Process, str]:
+    """The DVCs that run the pipeline of a folder at this moment, and their commands."""
+    found = {}
+    for process in psutil.process_iter():
+        command = _dvc_command(process) or ""
         try:
-            words = process.cmdline()
-        except psutil.Error:  # not ours to look at, or gone
+            if not WRITE_LOCK.isdisjoint(command.split()) and process.cwd() == str(folder):
+                found[process] = command
+        except psutil.Error:
             continue
-        # `dvc repro`, or `python .../bin/dvc repro`, or `python -m dvc repro`
-        for position, word in enumerate(words[:4]):
-            if Path(word).name == "dvc":
-                return process, " ".join(["dvc", *words[position + 1 :]])
+    return found
+
+
+def _dvc_command(process: psutil.Process) -> str | None:
+    """`dvc repro` of `dvc repro`, of `python .../bin/dvc repro`, and of `python -m dvc repro`."""
+    try:
+        words = process.cmdline()
+    except psutil.Error:  # not ours to look at, or gone
+        return None
+    for position, word in enumerate(words[:4]):
+        if Path(word).name == "dvc":
+            return " ".join(["dvc", *words[position + 1 :]])
     return None
 
 
@@ -52,7 +73,7 @@ def end_with_dvc() -> None:
 
 def _follow(process: psutil.Process) -> None:
     process.wait()
-    print("the dvc that started this stage is gone: it stops, too", file=sys.stderr, flush=True)
+    say("the dvc that started this stage is gone: it stops, too")
     _terminate()
 
 
@@ -67,12 +88,17 @@ def one_writer(name: str) -> Iterator[None]:
     lock = FileLock(WRITERS / f"{name}.lock")
     with writable(WRITERS):
         WRITERS.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"{name}: another process is at it; waiting", file=sys.stderr, flush=True)
-            lock.acquire()
+        acquire(lock, f"{name}: another process is at it; waiting")
     try:
         yield
     finally:
         lock.release()
+
+
+def acquire(lock: FileLock, message: str) -> None:
+    """Take a lock; say so if that means to wait."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(message)
+        lock.acquire()

@@ -15,15 +15,15 @@ from types import FrameType
 from typing import Any
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from dlvc.artifacts import writable, write_bytes
-from dlvc.command import handle
+from dlvc.command import handle, say
 from dlvc.errors import UserError
 from dlvc.git import git_bytes
 from dlvc.kept import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
 from dlvc.params import PARAMS_FILE, check_pictures, read_params
-from dlvc.process import WRITERS
+from dlvc.process import WRITERS, acquire, dvc_processes
 from dlvc.profiles import as_overrides, check_overlay
 from dlvc.tracking.execution import PARENT_RUN
 from dlvc.tracking.run import MODE
@@ -55,7 +55,7 @@ def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
         if not failed:
             forget_complete()
     if not values and PARAMS_FILE.read_bytes() != before:
-        _say(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")
+        say(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")
     if failed in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         return failed
     try:
@@ -63,7 +63,7 @@ def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
     except UserError as error:  # a view, never a condition
         if os.environ.get(MODE) == "strict":
             raise
-        _say(str(error))
+        say(str(error))
     return failed
 
 
@@ -81,7 +81,7 @@ def alone() -> Iterator[int]:
         try:
             fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("another run is at work in this folder; waiting until it ends")
+            say("another run is at work in this folder; waiting until it ends")
             fcntl.flock(place, fcntl.LOCK_EX)
         _wait_for_dvc()
         _wait_for_stages()
@@ -94,33 +94,36 @@ def _wait_for_stages() -> None:
     """An orphan stops by itself; until it has, it could still write an out."""
     for lock in WRITERS.glob("*.lock"):
         writer = FileLock(lock)
-        try:
-            writer.acquire(timeout=0)
-        except Timeout:
-            _say(f"the stage {lock.stem} of a run that was killed is about to stop; waiting")
-            writer.acquire()
+        acquire(writer, f"the stage {lock.stem} of a run that was killed is about to stop; waiting")
         writer.release()
 
 
 def _wait_for_dvc() -> None:
     """Wait while another DVC, such as `dvc exp run`, is at it. The notes of dead ones are removed:
-    DVC trusts a number of a process that somebody else may have now, and half a file not at all."""
+    DVC trusts a number of a process that somebody else may have now, and half a file not at all.
+
+    Its notes are not enough: an experiment that holds nothing any more still writes dvc.lock.
+    """
+    here = Path.cwd()
     looks = 0
     told = False
-    while HELD_BY_DVC.exists():
-        held = held_by_dvc(Path.cwd())
+    while (running := _by_number(dvc_processes(here))) or HELD_BY_DVC.exists():
+        held = held_by_dvc(here)
         looks += held is None
-        if held is None and looks < PATIENCE:  # somebody may be writing at this moment
-            time.sleep(POLL)
-            continue
-        if not held:
+        unclear = held is None and looks < PATIENCE  # somebody may be writing at this moment
+        if not running and not held and not unclear:
             HELD_BY_DVC.unlink(missing_ok=True)
             return
-        if not told:
-            who = ", ".join(sorted({work.who for work in held}))
-            _say(f"another DVC is at work here: {who}; waiting until it ends")
+        who = running | {work.who for work in held or ()}
+        if who and not told:
+            names = ", ".join(sorted(who))
+            say(f"another DVC is at work here: {names}; waiting until it ends")
             told = True
         time.sleep(POLL)
+
+
+def _by_number(processes: Mapping[psutil.Process, str]) -> set[str]:
+    return {f"`{command}` (process {process.pid})" for process, command in processes.items()}
 
 
 def mend_lock() -> None:
@@ -135,10 +138,10 @@ def mend_lock() -> None:
     for text, source in ((kept, "as the last stage found it"), (committed, "as it is in git")):
         if is_whole(text):
             write_bytes(LOCK, text)
-            _say(f"{LOCK} was cut off in the middle of writing; it is again {source}")
+            say(f"{LOCK} was cut off in the middle of writing; it is again {source}")
             return
     LOCK.unlink()
-    _say(f"{LOCK} was cut off in the middle of writing; it is removed, so every stage is new")
+    say(f"{LOCK} was cut off in the middle of writing; it is removed, so every stage is new")
 
 
 def _call(command: Sequence[str], place: int) -> int:
@@ -186,7 +189,3 @@ def _environment() -> dict[str, str]:
     if run_id:
         environment[PARENT_RUN] = run_id
     return environment
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

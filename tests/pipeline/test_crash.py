@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training
     stage_took = time.monotonic() - began
     assert run.wait(60) == (143 if how == "SIGTERM" else 130)
     assert stage_took < TO_STOP + SLACK
-    said = run.text()
+    said = without_words_of_dvc(run.text())
     assert "Traceback" not in said
     assert "stopped after epoch" in said or "stopped in epoch" in said
     assert "the same command goes on from there" in said
@@ -80,6 +81,13 @@ def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training
     whole = project.duplicate(project.root.with_name("whole"))
     whole.call("dvc", "repro", "--force", "--single-item", "perceptron")
     assert whole.read("dvc.lock") == project.read("dvc.lock")
+
+
+def without_words_of_dvc(said: str) -> str:
+    """Ctrl-C in a terminal reaches DVC twice: from the terminal, and handed on by `dlvc run`. When
+    the second comes while its interpreter ends, Python says so, with a traceback, and goes on."""
+    ignored = r"Exception ignored in: <module 'threading'.*?KeyboardInterrupt:? ?\n"
+    return re.sub(ignored, "", said, flags=re.DOTALL)
 
 
 def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
@@ -95,7 +103,9 @@ def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
     assert again.returncode == 0, said
     assert "goes on " in said
     assert said.count("Running stage 'perceptron'") == 1
-    assert project.dvc("status").stdout.strip() == "Data and pipelines are up to date."
+    assert (
+        project.dvc("status", "perceptron").stdout.strip() == "Data and pipelines are up to date."
+    )
 
 
 def test_a_stage_whose_dvc_is_gone_before_it_could_look_stops(done):

@@ -151,7 +151,8 @@ def test_tracking_costs_a_stage_little(done):
 
 def test_a_journal_that_cannot_be_written_costs_a_line_and_no_result(done):
     shutil.rmtree(done.root / ".dlvc", ignore_errors=True)
-    (done.root / ".dlvc").write_text("a file in the way")
+    (done.root / ".dlvc").mkdir()
+    (done.root / ".dlvc/executions").write_text("a file in the way")
     before = done.read("dvc.lock")
     stage = done.dvc("repro", "--single-item", "--force", "perceptron")
     assert stage.stderr.count(LINE) == 1

@@ -28,10 +28,10 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from dlvc import artifacts
-from dlvc.command import handle
+from dlvc.command import handle, say
 from dlvc.errors import UserError
 from dlvc.hashes import md5_of_bytes
-from dlvc.kept import CHECKPOINTS, COMPLETE, LOCK
+from dlvc.kept import CHECKPOINTS, COMPLETE, LOCK, lock_of
 from dlvc.learning.runtime import computed_with
 from dlvc.learning.samples import Samples
 from dlvc.learning.state import TrainingState
@@ -79,7 +79,7 @@ class Checkpoint:
         if kind is None and self._path.exists():
             self._path.replace(_complete(self._path))
         if not self._path.exists() and not _complete(self._path).exists():
-            self._path.with_suffix(".lock").unlink(missing_ok=True)
+            lock_of(self._path).unlink(missing_ok=True)
         self._lock.release()
 
     @contextmanager
@@ -123,10 +123,10 @@ class Checkpoint:
         path = self._folder / f"{self._stage}-{key}.pt"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path.with_suffix(".lock"))
+            lock = FileLock(lock_of(path))
             lock.acquire(timeout=0)
         except (OSError, Timeout) as error:
-            _say(f"no checkpoints are kept of this training ({error})")
+            say(f"no checkpoints are kept of this training ({error})")
             return
         self._path, self._lock = path, lock
         kept = sorted(
@@ -135,7 +135,7 @@ class Checkpoint:
         )
         for old in kept[: -KEPT + 1]:
             old.unlink(missing_ok=True)
-            old.with_suffix(".lock").unlink(missing_ok=True)
+            lock_of(old).unlink(missing_ok=True)
 
     def _restore(self, state: TrainingState) -> None:
         """Go on from the checkpoint, unless it is damaged or DVC has its result already."""
@@ -146,14 +146,14 @@ class Checkpoint:
             if not content:
                 continue
             if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
-                _say(f"{path}: damaged, not used; the training begins anew")
+                say(f"{path}: damaged, not used; the training begins anew")
                 continue
             saved = torch.load(io.BytesIO(content[DIGEST:]), map_location="cpu", weights_only=True)
             if path != self._path and self._is_known_to_dvc(saved["model"]):
                 path.unlink()  # its stage is run anew because somebody wants it so
                 continue
             state.restore(saved)
-            _say(f"goes on {state}")
+            say(f"goes on {state}")
             return
 
     def _is_known_to_dvc(self, weights: Mapping[str, Tensor]) -> bool:
@@ -183,7 +183,7 @@ class Checkpoint:
         try:
             artifacts.write_bytes(self._path, content.getbuffer())
         except UserError as error:
-            _say(f"no checkpoint was written: {error}")
+            say(f"no checkpoint was written: {error}")
         self._written = time.monotonic()
         self._took = self._written - began
 
@@ -195,14 +195,14 @@ class Checkpoint:
             self._last_word.start()
 
     def _stop(self, state: TrainingState) -> NoReturn:
-        _say(f"stopped {state}; the same command goes on from there")
+        say(f"stopped {state}; the same command goes on from there")
         if self._asked == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + signal.SIGTERM)
 
     def _give_up(self) -> None:
         """One batch takes longer than anybody wants to wait; the last checkpoint stays."""
-        _say("stopped; the same command goes on from the last checkpoint")
+        say("stopped; the same command goes on from the last checkpoint")
         os._exit(128 + (self._asked or 0))
 
 
@@ -212,7 +212,3 @@ def _complete(path: Path) -> Path:
 
 def _source(module: ModuleType) -> bytes:
     return Path(module.__file__).read_bytes() if module.__file__ else b""
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ from dlvc.command import run_command
 from dlvc.errors import UserError
 from dlvc.inputs import Inputs
 from dlvc.kept import keep_lock
-from dlvc.params import read_params
+from dlvc.params import PARAMS_FILE, read_params
 from dlvc.portable import pin_instructions
 from dlvc.process import end_with_dvc, one_writer
 
@@ -27,7 +27,9 @@ def main() -> None:
     if stage not in STAGES:
         raise UserError(f"the stage is {stage or 'nothing'}; allowed: {', '.join(STAGES)}")
     end_with_dvc()
-    if read_params().runtime.reproducible == "portable":
+    # What is wrong in params.yaml is for the stage `params` to say, and for its run in MLflow.
+    told_later = stage == "params" and PARAMS_FILE.exists()
+    if not told_later and read_params().runtime.reproducible == "portable":
         pin_instructions()
     module = import_module(f"dlvc.stages.{stage}")
     allowed = getattr(module, "VARIANTS", ())

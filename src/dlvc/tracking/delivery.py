@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from dlvc.tracking.journal import SUFFIX, JournalReader, now
 from dlvc.tracking.states import sync_states
 from dlvc.tracking.view import View
 
+MOVING = 60  # seconds that DVC may take to put away what an experiment has made
+POLL = 0.3  # seconds between two looks at what may have changed
 LONG = 30_000  # milliseconds from which on the machine is watched, too
 
 
@@ -62,8 +65,7 @@ class Delivery:
 
     def finish(self) -> None:
         """The execution has ended: end every run, build those of restored stages, sum up."""
-        pipeline = self._pipeline()
-        self._complete(pipeline, ended=True)
+        pipeline = self._completed()
         for stage in self._stages.values():
             if stage.outcome is None and stage.run_id:
                 self._end_incomplete(stage, pipeline)
@@ -73,6 +75,22 @@ class Delivery:
         remember_lock(self.view.root)
         shutil.rmtree(self.folder)
         forget_locks(self.view.root)
+
+    def _completed(self) -> Pipeline:
+        """Complete the runs of what dvc.lock has; give the pipeline that has it.
+
+        What an experiment has made in a folder of its own, DVC brings into git, and then deletes
+        that folder file by file: what is not found in the one is in the other when that is over.
+        """
+        deadline = time.monotonic() + MOVING
+        while True:
+            waiting = any(s.outcome is None and s.journal.end for s in self._stages.values())
+            elsewhere = self.workspace != self.view.root and self.workspace.exists()
+            pipeline = self._pipeline()
+            self._complete(pipeline, ended=True)
+            if not (waiting and elsewhere) or time.monotonic() > deadline:
+                return pipeline
+            time.sleep(POLL)
 
     def _deliver(self, stage: _Stage) -> None:
         journal = stage.journal

@@ -17,11 +17,10 @@ from filelock import Timeout
 
 from dlvc.artifacts import write_bytes
 from dlvc.errors import first_line, redacted
-from dlvc.tracking.delivery import Delivery
+from dlvc.tracking.delivery import POLL, Delivery
 from dlvc.tracking.execution import FAILED, RECORD, Execution, recorder_lock
 from dlvc.tracking.view import View
 
-POLL = 0.3  # seconds between two looks at the journals
 RETRY = 10  # seconds between two attempts to reach a store that failed
 
 
