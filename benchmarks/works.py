@@ -30,7 +30,7 @@ from dlvc.learning.samples import Pass, Samples
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
-from dlvc.params import Runtime as Settings
+from dlvc.sections import Runtime as Settings
 
 CPU = torch.device("cpu")
 DENSENET_UPDATES = 3

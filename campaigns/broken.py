@@ -37,7 +37,8 @@ class Broken:
 
 
 WRONG_FOR_ALL = [None, [], [1, 2], {}, {"a": 1}, -10, 10**400, float("nan"), float("inf")]
-WRONG = {
+WRONG: dict[type, list[Any]] = {
+    list: [None, [], {}, {"a": 1}, -10, 0.5, True, "many", ["a"], [0], [-1], [None], [[1]], [{}]],
     bool: [*WRONG_FOR_ALL, 1, 0, 0.5, "yes", "no", "on"],
     int: [
         *WRONG_FOR_ALL,

@@ -34,8 +34,8 @@ from dlvc.models.densenet import DenseNet121
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp import MLP
-from dlvc.params import Runtime as Settings
 from dlvc.portable import PINNED, instructions_are_pinned
+from dlvc.sections import Runtime as Settings
 
 HERE = "here"
 

@@ -74,13 +74,19 @@ def test_the_committed_values_are_the_lectures():
 
 def test_nothing_but_data_threads_seeds_and_the_small_densenet_is_ours():
     ours = set(flatten(CONTENT)) - set(LECTURES)
-    assert {key for key in ours if not key.startswith(("data.", "runtime."))} == {
+    exercises = ("claims.", "costs.")
+    assert {key for key in ours if not key.startswith(("data.", "runtime.", *exercises))} == {
         "perceptron.seed",
+        "perceptron.seeds",
         "update_rules.seed",
+        "update_rules.seeds",
         "update_rules.per_epoch.batch_size",  # the sum is the same, and larger products are faster
         "optimizers.seed",
+        "optimizers.seeds",
         "lenet.seed",
+        "lenet.seeds",
         "densenet.seed",
+        "densenet.seeds",
         "densenet.image_size",
         "densenet.epochs",
     }
@@ -161,7 +167,7 @@ def test_a_wrong_value_is_one_line_with_its_key_and_what_is_allowed(tmp_path, ke
     check_message(tmp_path, with_value(key, written), f"{key} {said}")
 
 
-LENET = "it should be a section with the keys learning_rate, epochs, batch_size, seed"
+LENET = "it should be a section with the keys learning_rate, epochs, batch_size, seed, seeds"
 LBP = "it should be a section with the keys neighbours, radius, bins"
 # old text, new text, what the message has to say
 WRONG_KEYS = {
@@ -172,7 +178,11 @@ WRONG_KEYS = {
         "Lenet is not known; did you mean lenet? allowed:",
     ),
     "of another section": ("  epochs: 2 ", "  momentum: 0.9 #", "densenet.momentum is not known;"),
-    "missing": ("  image_size: 32 ", "  # ", "densenet.image_size is missing"),
+    "missing": (
+        "  image_size: 32         # pixels",
+        "  # ",
+        "densenet.image_size is missing",
+    ),
     "flat": ("\nlenet:", "\nlenet.epochs: 3\nlenet:", "'lenet.epochs' is not known; allowed: run"),
     "a number": ("\nlenet:", "\n1: 2\nlenet:", "1 is not known; allowed: runtime, data"),
     "a truth": ("\nlenet:  ", "\nlenet:\n  true: 2 #", "lenet.True is not known; allowed: learn"),

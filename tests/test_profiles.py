@@ -71,6 +71,16 @@ def test_the_course_profile_is_as_lectured():
         "data.photos.source": "cifar10",
         "densenet.image_size": 224,
         "densenet.epochs": 10,
+        # Every exercise is on, on all images.
+        "claims.perceptron.epochs": 2000,
+        "claims.per_epoch.images": 60_000,
+        "claims.per_epoch.epochs": 6000,
+        "claims.sgd.images": 60_000,
+        "claims.sgd.epochs": 1000,
+        "claims.momentum.seeds": 3,
+        "claims.lenet.epochs": 100,
+        "claims.resnet.image_size": 224,
+        "claims.resnet.epochs": 10,
     }
 
 

@@ -15,9 +15,10 @@ from torch import nn
 from dlvc.learning.evaluation import Evaluation, confusion_matrix
 from dlvc.learning.runtime import computed_with
 from dlvc.learning.state import Epoch
+from dlvc.learning.training import Trained
 from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
-from dlvc.results import save_layers, save_training
+from dlvc.results import save_kernels, save_layers, save_training
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2])  # of 7 test images
 CURVE = [
@@ -49,6 +50,10 @@ def linear() -> nn.Linear:
     return initialise(lambda: nn.Linear(4, 3), seed=1)
 
 
+def trained(*seeds: int) -> list[Trained[nn.Linear]]:
+    return [Trained(seed, linear(), CURVE) for seed in seeds or (7,)]
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -63,7 +68,7 @@ def lecture_scale(request: pytest.FixtureRequest) -> bool:
 def left(lecture_scale: bool, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that a training has left."""
     folder = tmp_path_factory.mktemp("project") / "results/linear"
-    save_training(folder, linear(), CURVE, SUMMARY, title="a title", lecture_scale=lecture_scale)
+    save_training(folder, trained(), SUMMARY, title="a title", lecture_scale=lecture_scale)
     return folder
 
 
@@ -75,6 +80,7 @@ def test_a_training_leaves_these_files(left):
         "curves.csv",
         "loss.png",
         "metrics.json",
+        "seeds.csv",
         "weights.safetensors",
     ]
 
@@ -92,6 +98,22 @@ def test_the_curve_has_one_row_an_epoch_and_the_lectures_scale_stands_beside_the
         columns = ["train_loss_lecture_scale", "0.22", "0.11"]
         expected = [f"{row},{column}" for row, column in zip(expected, columns, strict=True)]
     assert (left / "curves.csv").read_text().splitlines() == expected
+
+
+def test_every_seed_has_its_curve_behind_its_number(tmp_path):
+    save_training(tmp_path, trained(7, 8), SUMMARY, title="a title")
+    header, *curve = (tmp_path / "curves.csv").read_text().splitlines()
+    expected = [f"seed,{header}", *(f"{seed},{row}" for seed in (7, 8) for row in curve)]
+    assert (tmp_path / "seeds.csv").read_text().splitlines() == expected
+
+
+def test_kernels_are_kept_as_numbers_and_as_a_picture(tmp_path):
+    before, after = torch.zeros(2, 3, 3), torch.ones(2, 3, 3, requires_grad=True)
+    save_kernels(tmp_path, {"conv1": before}, {"conv1": after})
+    pair = np.load(tmp_path / "conv1.npy")
+    assert pair.dtype == np.float32
+    assert np.array_equal(pair, np.stack([np.zeros((2, 3, 3)), np.ones((2, 3, 3))]))
+    assert (tmp_path / "conv1.png").stat().st_size > 0
 
 
 def test_the_metrics_are_the_last_epoch_the_parameters_and_the_data(left, lecture_scale):
@@ -113,7 +135,7 @@ def test_the_metrics_are_the_last_epoch_the_parameters_and_the_data(left, lectur
 
 def test_data_that_stand_in_for_nothing_are_named_only(tmp_path):
     summary = SUMMARY | {"name": "MNIST", "stand_in_for": None}
-    save_training(tmp_path, linear(), CURVE, summary, title="a title")
+    save_training(tmp_path, trained(), summary, title="a title")
     assert json.loads((tmp_path / "metrics.json").read_text())["data"] == "MNIST"
 
 
@@ -135,7 +157,7 @@ def test_the_weights_are_the_model_s(left):
 
 
 def test_the_same_training_leaves_the_same_bytes(left, lecture_scale, tmp_path):
-    save_training(tmp_path, linear(), CURVE, SUMMARY, title="a title", lecture_scale=lecture_scale)
+    save_training(tmp_path, trained(), SUMMARY, title="a title", lecture_scale=lecture_scale)
     for path in left.iterdir():
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 

@@ -27,8 +27,9 @@ LISTS_OF_WORDS = "S603,S607"
 def test_dvc_puts_nothing_into_a_command_but_the_words_of_its_matrix(name):
     """`cmd` goes to a shell: the value of a parameter in it could be a command of its own."""
     stage = STAGES[name]
-    assert re.fullmatch(r"python -m dlvc\.stages \w+( \$\{item\.\w+\})?", stage["cmd"])
-    for items in stage.get("matrix", {}).values():
+    command = stage.get("do", stage)["cmd"]
+    assert re.fullmatch(r"python -m dlvc\.stages \w+( \$\{(item\.\w+|key)\})?", command)
+    for items in [*stage.get("matrix", {}).values(), stage.get("foreach", {})]:
         assert all(re.fullmatch(r"\w+", item) for item in items)
 
 

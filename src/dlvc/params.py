@@ -1,7 +1,7 @@
 """params.yaml as typed, frozen values; whoever mistypes is told in one line.
 
-One class a section. An unknown key, a wrong type or a value out of range is a `UserError` that
-names the key, the value and what is allowed, raised before anything is touched.
+`dlvc.sections` has one class a section. An unknown key, a wrong type or a value out of range is a
+`UserError` that names the key, the value and what is allowed, raised before anything is touched.
 """
 
 from __future__ import annotations
@@ -9,162 +9,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from dlvc.artifacts import read_yaml
 from dlvc.errors import UserError, dotted, short
+from dlvc.sections import (
+    Claims,
+    Costs,
+    Data,
+    DenseNet,
+    Features,
+    Optimizers,
+    Runtime,
+    Section,
+    SeededTraining,
+    UpdateRules,
+)
 
 PARAMS_FILE = Path("params.yaml")
-
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]  # torch counts in 64 bits
-LearningRate = Annotated[float, Field(gt=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
-
-
-class Section(BaseModel):
-    """A part of params.yaml: exactly these keys, of exactly these types, never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Runtime(Section):
-    """Where and how torch computes."""
-
-    device: Literal["auto", "cpu", "cuda"]
-    threads: Annotated[int, Field(ge=1, le=256)]
-    precision: Literal["float32", "bfloat16"]
-    memory_format: Literal["channels_last", "contiguous"]
-    compile: bool
-    reproducible: Literal["machine", "portable"]
-
-
-class BundledImages(Section):
-    """How many images are made from those that scikit-learn and scikit-image bring along."""
-
-    train: Annotated[int, Field(ge=10, multiple_of=10, le=100_000)]
-    test: Annotated[int, Field(ge=10, multiple_of=10, le=100_000)]
-    seed: Seed
-
-
-class BundledDigits(BundledImages):
-    """As for all; a test image is an original, and the smallest class has 174 of them."""
-
-    test: Annotated[int, Field(ge=10, multiple_of=10, le=1000)]
-
-
-class Digits(Section):
-    """Where the digits come from."""
-
-    source: Literal["bundled", "mnist", "folder"]
-    path: Line
-    bundled: BundledDigits
-
-
-class Photos(Section):
-    """Where the photographs come from."""
-
-    source: Literal["bundled", "cifar10", "folder"]
-    path: Line
-    bundled: BundledImages
-
-
-class Data(Section):
-    """The two sets of images."""
-
-    digits: Digits
-    photos: Photos
-
-
-class LBP(Section):
-    """Local binary patterns (uniform)."""
-
-    neighbours: Annotated[int, Field(ge=2, le=24)]
-    radius: Annotated[float, Field(gt=0, le=15)]
-    bins: Annotated[int, Field(ge=2, le=256)]
-
-
-class GLCM(Section):
-    """Gray-level co-occurrence (symmetric, normed)."""
-
-    distance: Annotated[int, Field(ge=1, le=15)]
-    angle: Annotated[float, Field(ge=-6.2832, le=6.2832)]
-    levels: Literal[256]
-
-
-class Gabor(Section):
-    """Gabor filter (bandwidth of one octave)."""
-
-    frequency: Annotated[float, Field(ge=0.05, le=1)]
-    theta: Annotated[float, Field(ge=-6.2832, le=6.2832)]
-    bins: Annotated[int, Field(ge=2, le=256)]
-
-
-class Features(Section):
-    """The nine texture features of lecture 3."""
-
-    lbp: LBP
-    glcm: GLCM
-    gabor: Gabor
-
-
-class SampleTraining(Section):
-    """A training image by image."""
-
-    learning_rate: LearningRate
-    epochs: Count
-
-
-class Training(SampleTraining):
-    """A training batch by batch."""
-
-    batch_size: Count
-
-
-class SeededTraining(Training):
-    """A training with a seed of its own."""
-
-    seed: Seed
-
-
-class UpdateRules(Section):
-    """Lecture 24's three update rules, from the same initial weights."""
-
-    seed: Seed
-    per_epoch: Training
-    per_batch: Training
-    per_sample: SampleTraining
-
-
-class Rate(Section):
-    """An optimizer with nothing but a learning rate."""
-
-    learning_rate: LearningRate
-
-
-class Momentum(Rate):
-    """An optimizer with a learning rate and momentum."""
-
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-
-
-class Optimizers(Section):
-    """Lecture 25's three optimizers, from the same initial weights over the same batches."""
-
-    seed: Seed
-    epochs: Count
-    batch_size: Count
-    sgd: Rate
-    momentum: Momentum
-    adam: Rate
-
-
-class DenseNet(SeededTraining):
-    """Lecture 40's training."""
-
-    image_size: Annotated[int, Field(ge=32, le=1024)]
 
 
 class Params(Section):
@@ -178,6 +42,8 @@ class Params(Section):
     optimizers: Optimizers
     lenet: SeededTraining
     densenet: DenseNet
+    claims: Claims
+    costs: Costs
 
     def select(self, *names: str) -> dict[str, Any]:
         """The values of some sections (or of single keys) with flat names, as in `dvc.yaml`."""

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from dlvc import artifacts
 from dlvc.figures.confusion import draw_confusion
 from dlvc.figures.curves import draw_curves
+from dlvc.figures.kernels import draw_kernels
 from dlvc.learning.runtime import computed_with
 from dlvc.learning.state import Epoch
+from dlvc.learning.training import Trained
 from dlvc.models.layers import count_parameters, layer_table
 
 
@@ -44,8 +45,7 @@ def curve_rows(curve: Sequence[Epoch], *, lecture_scale: bool) -> list[dict[str,
 
 def save_training(
     folder: Path,
-    model: nn.Module,
-    curve: Sequence[Epoch],
+    trained: Sequence[Trained[Any]],
     summary: Mapping[str, Any],
     *,
     title: str,
@@ -53,10 +53,19 @@ def save_training(
 ) -> None:
     """Write metrics.json, curves.csv, weights.safetensors, and the curves and confusion matrix.
 
+    All of them are of the first seed. seeds.csv has the curves of all, with the seed in front.
+
     `summary` is the summary.json of the images: metrics.json says what they are, and what the last
     digits of its numbers depend on.
     """
+    model, curve = trained[0].model, trained[0].curve
     rows = curve_rows(curve, lecture_scale=lecture_scale)
+    seeds = [
+        {"seed": one.seed, **row}
+        for one in trained
+        for row in curve_rows(one.curve, lecture_scale=lecture_scale)
+    ]
+    artifacts.write_csv(folder / "seeds.csv", seeds)
     artifacts.write_csv(folder / "curves.csv", rows)
     artifacts.write_json(
         folder / "metrics.json",
@@ -92,9 +101,17 @@ def describe(summary: Mapping[str, Any]) -> str:
     return f"{summary['name']}, a stand-in for {original}" if original else str(summary["name"])
 
 
-def save_layers(folder: Path, model: nn.Module, example: torch.Tensor) -> None:
+def save_layers(folder: Path, model: nn.Module, example: Tensor) -> None:
     """Write layers.csv: name, type, output shape and parameters of each layer, in their order."""
     artifacts.write_csv(folder / "layers.csv", [vars(row) for row in layer_table(model, example)])
+
+
+def save_kernels(folder: Path, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+    """Write <name>.npy, float32 `(2, kernels, ...)`, before and after, and <name>.png."""
+    for name, old in before.items():
+        pair = np.stack([kernels.detach().cpu().numpy() for kernels in (old, after[name])])
+        artifacts.write_npy(folder / f"{name}.npy", pair)
+        artifacts.write_figure(folder / f"{name}.png", draw_kernels(pair[0], pair[1], name))
 
 
 def _confusion_rows(matrix: NDArray[np.int64], classes: Sequence[str]) -> list[Mapping[str, Any]]:

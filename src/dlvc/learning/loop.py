@@ -24,6 +24,10 @@ from dlvc.learning.state import Epoch, TrainingState
 CHECK_EVERY = 50  # updates between two looks at the loss: a look makes a GPU wait
 
 
+class DivergedError(UserError):
+    """A loss is no longer a finite number."""
+
+
 class Keeper(Protocol):
     """What keeps a training's state while it goes on: `dlvc.learning.checkpoints.Checkpoint`."""
 
@@ -98,7 +102,7 @@ def fit(
     `generator` draws the order of the samples, afresh for every epoch. `one_epoch` passes them
     once: `train_one_epoch`, or what does the same another way. With a `checkpoint` a training that
     was left goes on where it was; the epochs before come again as records, not as work. Raises
-    `UserError` that names the epoch and the update when the loss is no longer a finite number.
+    `DivergedError` that names the epoch and the update when the loss is no longer a finite number.
     """
     state = TrainingState(model, optimizer, generator)
     with (checkpoint or NotKept()).keep(state, train, test) as may_be_left_here:
@@ -150,7 +154,7 @@ def _finite_loss(training: Pass, epoch: int, updates: int, *, accumulate: bool) 
     return losses[-1].item()
 
 
-def _diverged(what: str, epoch: int, update: int) -> UserError:
-    return UserError(
+def _diverged(what: str, epoch: int, update: int) -> DivergedError:
+    return DivergedError(
         f"{what} epoch {epoch}, update {update}; a lower learning_rate in params.yaml may help"
     )

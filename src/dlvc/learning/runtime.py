@@ -6,7 +6,7 @@ import ctypes
 import os
 import platform
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from dlvc.errors import UserError
-from dlvc.params import Runtime as Settings
 from dlvc.portable import instructions_are_pinned
+from dlvc.sections import Runtime as Settings
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -53,6 +53,11 @@ class Runtime:
         if self.compile:
             model.compile()
         return model
+
+    def one_by_one(self) -> Runtime:
+        """For updates image by image, which are written out for the CPU: one image is too little
+        work for a GPU."""
+        return replace(self, device=torch.device("cpu"), reduced=None, compile=False)
 
 
 def prepare_runtime(settings: Settings) -> Runtime:

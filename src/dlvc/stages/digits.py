@@ -11,7 +11,8 @@ from dlvc.data.dataset import DIGIT_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.data.mnist import load_mnist
 from dlvc.figures.images import draw_contact_sheet
-from dlvc.params import Digits, read_params
+from dlvc.params import read_params
+from dlvc.sections import Digits
 from dlvc.tracking import stage_run
 
 RAW = Path("data/raw")

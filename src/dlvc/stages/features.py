@@ -21,7 +21,8 @@ from dlvc.features import (
 )
 from dlvc.features.normalise import Scale
 from dlvc.figures.features import draw_feature_maps, draw_features_by_class
-from dlvc.params import Features, flatten, read_params
+from dlvc.params import flatten, read_params
+from dlvc.sections import Features
 from dlvc.tracking import stage_run
 
 PHOTOS = Path("data/photos")

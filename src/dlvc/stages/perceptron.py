@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from dlvc.artifacts import read_json, read_pickle
-from dlvc.learning.checkpoints import Checkpoint
-from dlvc.learning.loop import fit
+from dlvc.artifacts import read_json
+from dlvc.learning.load import load_features
 from dlvc.learning.optimizers import GradientDescent
-from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
-from dlvc.learning.samples import Samples
-from dlvc.models.initialise import initialise
+from dlvc.learning.training import Training
 from dlvc.models.perceptron import Perceptron, one_hot_mse
 from dlvc.params import read_params
 from dlvc.results import save_training
@@ -31,32 +26,19 @@ def main() -> None:
     runtime = prepare_runtime(params.runtime)
 
     summary = read_json(FEATURES / "summary.json")
-    features = [read_pickle(FEATURES / f"{part}Feats.pkl") for part in ("train", "test")]
-    labels = [read_pickle(FEATURES / f"{part}Label.pkl") for part in ("train", "test")]
-    train, test = (
-        Samples.of(x.astype(np.float32), y, runtime.device)
-        for x, y in zip(features, labels, strict=True)
+    train, test = load_features(FEATURES, runtime.device)
+    training = Training(
+        partial(Perceptron, n_features=train.images.shape[1]),
+        one_hot_mse,
+        partial(GradientDescent, learning_rate=settings.learning_rate),
+        train,
+        test,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        runtime=runtime,
+        accumulate=True,
     )
-
-    n_features = train.images.shape[1]
-    model = runtime.prepare(initialise(lambda: Perceptron(n_features), settings.seed))
     logged = params.select("runtime", "perceptron")
-    with (
-        stage_run("perceptron", RESULTS, logged, device=runtime.device) as run,
-        Checkpoint("perceptron", logged) as checkpoint,
-    ):
-        epochs = fit(
-            model,
-            one_hot_mse,
-            GradientDescent(model.parameters(), settings.learning_rate),
-            train,
-            test,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            generator=torch.Generator().manual_seed(settings.seed),
-            accumulate=True,
-            checkpoint=checkpoint,
-        )
-        curve = follow(epochs, run.log_epoch)
-
-        save_training(RESULTS, model, curve, summary, title="Perceptron", lecture_scale=True)
+    with stage_run("perceptron", RESULTS, logged, device=runtime.device) as run:
+        trained = training.from_seeds(settings.all_seeds, "perceptron", logged, run.log_epoch)
+        save_training(RESULTS, trained, summary, title="Perceptron", lecture_scale=True)

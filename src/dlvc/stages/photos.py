@@ -11,7 +11,8 @@ from dlvc.data.cifar10 import load_cifar10
 from dlvc.data.dataset import PHOTO_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.figures.images import draw_contact_sheet
-from dlvc.params import Photos, read_params
+from dlvc.params import read_params
+from dlvc.sections import Photos
 from dlvc.tracking import stage_run
 
 RAW = Path("data/raw")

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from dlvc.artifacts import read_json, write_figure, write_npy
-from dlvc.data.dataset import open_dataset
 from dlvc.figures.curves import draw_updates
-from dlvc.learning.checkpoints import Checkpoint
-from dlvc.learning.loop import fit, train_one_epoch
+from dlvc.learning.load import load_images
+from dlvc.learning.loop import train_one_epoch
 from dlvc.learning.optimizers import GradientDescent
 from dlvc.learning.per_sample import train_one_epoch as train_image_by_image
-from dlvc.learning.progress import follow
 from dlvc.learning.runtime import prepare_runtime
-from dlvc.learning.samples import Samples
 from dlvc.learning.state import Epoch
-from dlvc.models.initialise import initialise
+from dlvc.learning.training import Training
 from dlvc.models.mlp import MLP
 from dlvc.params import read_params
 from dlvc.results import save_training
@@ -44,42 +40,35 @@ def main(rule: str) -> None:
     """Parse, load, train, save."""
     params = read_params()
     settings = getattr(params.update_rules, rule)
-    seed = params.update_rules.seed
     accumulate = rule == "per_epoch"  # the other two are the same rule at another batch size
-    runtime = prepare_runtime(params.runtime)
     one_by_one = rule == "per_sample"
-    if one_by_one:  # written out for the CPU: one image is too little work for a GPU
-        runtime = replace(runtime, device=torch.device("cpu"), reduced=None, compile=False)
+    runtime = prepare_runtime(params.runtime)
+    if one_by_one:
+        runtime = runtime.one_by_one()
 
-    digits, summary = open_dataset(DIGITS), read_json(DIGITS / "summary.json")
-    train = Samples.of(digits.train_images, digits.train_labels, runtime.device)
-    test = Samples.of(digits.test_images, digits.test_labels, runtime.device)
-
-    model = runtime.prepare(initialise(MLP, seed))
+    summary = read_json(DIGITS / "summary.json")
+    train, test = load_images(DIGITS, runtime.device)
+    training = Training(
+        MLP,
+        F.cross_entropy,
+        partial(GradientDescent, learning_rate=settings.learning_rate),
+        train,
+        test,
+        epochs=settings.epochs,
+        batch_size=1 if one_by_one else settings.batch_size,
+        runtime=runtime,
+        accumulate=accumulate,
+        one_epoch=train_image_by_image if one_by_one else train_one_epoch,
+    )
     folder = RESULTS / rule
-    logged = params.select("runtime", "update_rules.seed", f"update_rules.{rule}")
+    own = (f"update_rules.{key}" for key in ("seed", "seeds", rule))
+    logged = params.select("runtime", *own)
     stage = f"update_rules@{rule}"
-    with (
-        stage_run(stage, folder, logged, device=runtime.device) as run,
-        Checkpoint(stage, logged) as checkpoint,
-    ):
-        epochs = fit(
-            model,
-            F.cross_entropy,
-            GradientDescent(model.parameters(), settings.learning_rate),
-            train,
-            test,
-            epochs=settings.epochs,
-            batch_size=1 if one_by_one else settings.batch_size,
-            generator=torch.Generator().manual_seed(seed),
-            accumulate=accumulate,
-            one_epoch=train_image_by_image if one_by_one else train_one_epoch,
-            checkpoint=checkpoint,
-        )
-        curve = follow(epochs, run.log_epoch)
-
+    with stage_run(stage, folder, logged, device=runtime.device) as run:
+        seeds = params.update_rules.all_seeds
+        trained = training.from_seeds(seeds, stage, logged, run.log_epoch)
         title = f"MLP, one update {rule.replace('_', ' ')}"
-        save_training(folder, model, curve, summary, title=title)
-        losses = losses_by_update(curve, accumulate)
+        save_training(folder, trained, summary, title=title)
+        losses = losses_by_update(trained[0].curve, accumulate)
         write_npy(folder / "update_losses.npy", losses)
         write_figure(folder / "update_losses.png", draw_updates(losses, title=title))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from dlvc.data.dataset import DIGIT_SHAPE, PHOTO_SHAPE
 from dlvc.lock import StageState
 from dlvc.verify.contract import Contract, Outs
-from dlvc.verify.images import dataset, features, pictures, schema
+from dlvc.verify.images import dataset, features, schema
 from dlvc.verify.inventory import Inventory
+from dlvc.verify.ledger import costs, exercise, report
 from dlvc.verify.problem import Problem
 from dlvc.verify.repair import Repairs
-from dlvc.verify.training import Training, layers, training, update_losses
+from dlvc.verify.training import Training, kernels, layers, training, update_losses
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,8 +72,18 @@ CONTRACTS: Mapping[str, tuple[Contract, ...]] = MappingProxyType(
         "optimizers@sgd": training(OPTIMIZER),
         "optimizers@momentum": training(OPTIMIZER),
         "optimizers@adam": training(OPTIMIZER),
-        "lenet": training(LENET) + layers() + pictures("conv1.png", "conv2.png"),
-        "densenet": training(DENSENET) + layers() + pictures("conv0.png", "denselayer1_conv1.png"),
+        "lenet": training(LENET) + layers() + kernels("conv1", "conv2"),
+        "densenet": training(DENSENET) + layers() + kernels("conv0", "denselayer1_conv1"),
+        "claims@perceptron": exercise(),
+        "claims@per_epoch": exercise(),
+        "claims@per_sample": exercise(),
+        "claims@batch_sizes": exercise(),
+        "claims@sgd": exercise(),
+        "claims@momentum": exercise(),
+        "claims@lenet": exercise("conv1.npy"),
+        "claims@resnet": exercise(),
+        "costs": costs(),
+        "report": report(),
     }
 )
 

@@ -94,6 +94,17 @@ class Training:
         if found != [step * (number + 1) for number in range(len(found))]:
             yield f"has {found[-1]} updates at its end; expected {step} more with every epoch"
 
+    def seeds(self, outs: Outs) -> Iterator[str]:
+        """The same columns from every seed; those of the first are curves.csv."""
+        rows, first = read_rows(outs / "seeds.csv"), read_rows(outs / "curves.csv")
+        section = self.section.partition(".")[0]
+        seed, number = (outs.params[f"{section}.{key}"] for key in ("seed", "seeds"))
+        found = list(dict.fromkeys(row["seed"] for row in rows))
+        if found != [str(seed + n) for n in range(number)]:
+            yield f"has the seeds {', '.join(found)}; expected {number} from {seed}"
+        if [row for row in rows if row.pop("seed") == str(seed)] != first:
+            yield "does not begin with curves.csv"
+
     def weights(self, outs: Outs) -> Iterator[str]:
         """Names, shapes and dtypes of the model's `state_dict`, and finite numbers."""
         import torch
@@ -138,6 +149,7 @@ def training(learned: Training) -> tuple[Contract, ...]:
         Contract("metrics.json", learned.metrics),
         Contract("curves.csv", learned.curve, ("metrics.json",)),
         Contract("curves.csv", learned.updates, inputs=(learned.summary,)),
+        Contract("seeds.csv", learned.seeds, ("curves.csv",)),
         Contract("weights.safetensors", learned.weights, ("metrics.json",)),
         Contract("confusion.csv", learned.confusion, ("metrics.json",)),
         Contract("confusion.csv", learned.tested, inputs=(learned.summary,)),
@@ -170,6 +182,22 @@ def layers() -> tuple[Contract, ...]:
             yield f"has {found} parameters, metrics.json {expected}"
 
     return (Contract("layers.csv", table, ("metrics.json",)),)
+
+
+def kernels(*names: str) -> tuple[Contract, ...]:
+    """Of the same stages: kernels before and after, float32 `(2, kernels, ...)`, and a picture."""
+
+    def of(name: str) -> Contract:
+        def pair(outs: Outs) -> Iterator[str]:
+            found = read_npy(outs / f"{name}.npy")
+            if found.dtype != np.float32 or len(found) != 2:
+                yield f"{found.dtype} {found.shape}, expected float32 (2, kernels, ...)"
+            elif not np.isfinite(found).all():
+                yield "has weights that are not finite"
+
+        return Contract(f"{name}.npy", pair)
+
+    return (*map(of, names), *pictures(*(f"{name}.png" for name in names)))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

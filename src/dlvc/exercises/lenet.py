@@ -1,0 +1,36 @@
+"""Lecture 29's exercise: a hundred epochs, and what becomes of the first kernels (claim 29-3)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from dlvc.exercises.trainings import Trainings
+from dlvc.learning.optimizers import Adam
+from dlvc.models.lenet import LeNet
+from dlvc.sections import TrainingExercise
+
+
+def train_long(settings: TrainingExercise, trainings: Trainings) -> None:
+    """One LeNet a seed; keeps conv1's kernels before and after, `(seeds, 2, 6, 5, 5)`."""
+    training = trainings.training(
+        LeNet,
+        F.nll_loss,
+        partial(Adam, learning_rate=settings.learning_rate),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+    )
+    kernels = [
+        np.stack([conv1(training.initial(trained.seed)), conv1(trained.model)])
+        for trained in trainings.run("LeNet", training)
+    ]
+    trainings.arrays["conv1"] = np.stack(kernels)
+
+
+def conv1(model: LeNet) -> NDArray[np.float32]:
+    """The first layer's kernels `(6, 5, 5)`."""
+    kernels: NDArray[np.float32] = model.conv1.weight[:, 0].detach().cpu().numpy()
+    return kernels

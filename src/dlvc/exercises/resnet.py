@@ -1,0 +1,24 @@
+"""Lecture 40's comparison: a residual network under DenseNet's training (claim 40-2)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch.nn import functional as F
+
+from dlvc.exercises.trainings import Trainings
+from dlvc.learning.optimizers import Adam
+from dlvc.models.resnet import ResNet18
+from dlvc.sections import ResNetExercise
+
+
+def train_resnet(settings: ResNetExercise, trainings: Trainings) -> None:
+    """ResNet-18 on photographs."""
+    training = trainings.training(
+        partial(ResNet18, settings.image_size),
+        F.nll_loss,
+        partial(Adam, learning_rate=settings.learning_rate),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+    )
+    trainings.run("ResNet-18", training)

@@ -1,0 +1,24 @@
+"""What each model costs in parameters, operations and memory. Leaves results/costs/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlvc.artifacts import write_csv
+from dlvc.models.costs import activation_rows, model_costs, size_rows
+from dlvc.params import read_params
+from dlvc.tracking import stage_run
+
+RESULTS = Path("results/costs")
+
+
+def main() -> None:
+    """Parse, count, save."""
+    params = read_params()
+    settings = params.costs
+    with stage_run("costs", RESULTS, params.select("costs")):
+        models = [vars(cost) for cost in model_costs(settings.image_size)]
+        write_csv(RESULTS / "models.csv", models)
+        rows = activation_rows(settings.mlp_batch_size, settings.mlp_batches)
+        write_csv(RESULTS / "activations.csv", list(rows))
+        write_csv(RESULTS / "sizes.csv", list(size_rows()))
