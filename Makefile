@@ -11,13 +11,18 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run verify sync bench test lint audit ui plots experiments database database-stop server lock clean
+.PHONY: help run report verify sync bench test lint audit ui plots experiments database database-stop server lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
 	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
+
+report: $(READY)  ## open the page that puts every figure and claim of the lectures to the test
+	@dlvc run report
+	@python -m webbrowser -t "file://$(CURDIR)/report/index.html" > /dev/null || true
+	@echo "report/index.html"
 
 verify: $(READY)  ## check that no file is damaged and every result is right; names what mends it
 	@dlvc verify
@@ -45,7 +50,7 @@ plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; needs
 	@dvc plots show
 
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
-	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json)$$|src/|data/'
+	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json|csv|npy)$$|src/|data/|results/c(laims|osts)|\d\d-\d'
 
 bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; nothing else beside it)
 	@python -m benchmarks
@@ -59,7 +64,7 @@ campaigns: chaos  ## all of docs/reliability.md: kills, flipped bits, hostile fi
 	@python -m campaigns.params --inputs 12000 --seed 5
 	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m campaigns.disk --runs 20 --seed 1
 
-test: lint  ## lint, types, and all tests (about half an hour on two cores)
+test: lint  ## lint, types, and all tests (three quarters of an hour on two cores)
 	@python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## ruff (rules and format) and mypy

@@ -1,4 +1,4 @@
-"""Make README's pictures of MLflow's page anew, from this project's store. Needs chromium.
+"""Make README's pictures of MLflow's page and of the report anew. Needs chromium.
 
 Run as `python -m tools.picture_ui` in the project's folder, after `make run`.
 """
@@ -17,6 +17,7 @@ from tests.pipeline.mlflow_server import served
 
 STORE = Path("mlflow.db").resolve()
 PICTURES = Path("docs/ui")
+REPORT = Path("report/index.html").resolve()
 CURVES = "() => document.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length >= 18"
 DRAWN = "() => [...document.images].some(i => i.complete && i.naturalWidth > 200)"
 # No bar of tools over the curves, no folder of this machine over the picture.
@@ -28,7 +29,7 @@ for (const e of document.querySelectorAll('body *'))
 
 
 def main() -> None:
-    """The three update rules in charts; LeNet's kernels among its artifacts."""
+    """The three update rules in charts; LeNet's kernels among its artifacts; the report's top."""
     client = MlflowClient(f"sqlite:///{STORE}")
     rules = client.get_experiment_by_name("Lecture 24 update rules").experiment_id
     lecture = client.get_experiment_by_name("Lecture 29 LeNet").experiment_id
@@ -38,6 +39,10 @@ def main() -> None:
         take(f"{server.address}/{view_link(rules)}", CURVES, 1400, 1500, "update_rules.png")
         page = f"{server.address}/{kernels}?workflowType=machine_learning"
         take(page, DRAWN, 1400, 640, "lenet_kernels.png")
+    with Browser() as browser:
+        browser.open(f"file://{REPORT}", 1100, 900)
+        browser.wait_for("() => document.readyState === 'complete'")
+        browser.screenshot(PICTURES / "report.png")
 
 
 def take(address: str, ready: str, width: int, height: int, name: str) -> None:

@@ -15,12 +15,19 @@ from dlvc.artifacts import read_pickle, read_yaml
 LECTURES = {
     "Data": {"params", "digits", "photos"},
     "Lecture 03 texture features": {"features"},
-    "Lecture 05 perceptron": {"perceptron"},
-    "Lecture 24 update rules": {"per epoch", "per batch", "per sample"},
-    "Lecture 25 optimizers": {"SGD", "momentum", "Adam"},
-    "Lecture 29 LeNet": {"LeNet"},
-    "Lecture 40 DenseNet": {"DenseNet-121"},
-}
+    "Lecture 05 perceptron": {"perceptron", "exercise: rates"},
+    "Lecture 24 update rules": {
+        "per epoch", "per batch", "per sample", "exercise: as many updates",
+        "exercise: per sample at 0.1",
+    },
+    "Lecture 25 optimizers": {
+        "SGD", "momentum", "Adam", "exercise: batch sizes", "exercise: long SGD",
+        "exercise: momentum or rate",
+    },
+    "Lecture 29 LeNet": {"LeNet", "exercise: 100 epochs"},
+    "Lecture 40 DenseNet": {"DenseNet-121", "exercise: ResNet-18"},
+    "Report": {"costs", "report"},
+}  # fmt: skip
 PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 # stage: the model's name, the images that it is tested on, their folder's labels
 MODELS = {

@@ -17,6 +17,9 @@ MIRROR = os.environ.get("DLVC_MIRROR")
 pytestmark = pytest.mark.skipif(not MIRROR, reason="DLVC_MIRROR is not set: no MNIST here")
 
 ONE_EPOCH = {
+    "update_rules.seeds": 1,
+    "optimizers.seeds": 1,
+    "lenet.seeds": 1,
     "data.digits.source": "mnist",
     "update_rules.per_epoch.epochs": 1,
     "update_rules.per_batch.epochs": 1,

@@ -20,6 +20,7 @@ EXPERIMENTS = (
     "Lecture 25 optimizers",
     "Lecture 29 LeNet",
     "Lecture 40 DenseNet",
+    "Report",
 )
 OPTIMIZERS = ("Lecture 25 optimizers", ("SGD", "momentum", "Adam"))
 PICTURE = ("Lecture 29 LeNet", "LeNet", "conv1.png")

@@ -72,6 +72,10 @@ def lenet(folder, update_losses):
         for epoch in (1, 2)
     ]  # fmt: skip
     write_csv(folder / "curves.csv", rows)
+    seeds = [{"seed": seed, **row} for seed in (29, 30) for row in rows]
+    write_csv(folder / "seeds.csv", seeds)
+    for name in ("conv1", "conv2"):
+        write_npy(folder / f"{name}.npy", np.ones((2, 6, 5, 5), dtype=np.float32))
     more = {"parameters": 61706, "data": "noise", "computed": "here"}
     write_json(folder / "metrics.json", {**rows[-1], **more})
     write_weights(folder / "weights.safetensors", model.state_dict())
@@ -112,7 +116,7 @@ STATES = {
         for name in ("digits", "photos", "features")
     },
     "results/lenet": StageState(
-        "lenet", "", {}, {"lenet": {"epochs": EPOCHS, "batch_size": 100}},
+        "lenet", "", {}, {"lenet": {"epochs": EPOCHS, "batch_size": 100, "seed": 29, "seeds": 2}},
         {"results/lenet/metrics.json": "0", "results/lenet/curves.csv": "0"},
     ),
     "params.schema.json": StageState("params", "", {}, {}, {"params.schema.json": "0"}),

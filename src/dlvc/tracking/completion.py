@@ -30,7 +30,12 @@ from dlvc.tracking.view import (
     stage_tags,
 )
 
-SHOWN = {".png", ".csv", ".json"}  # what a person looks at; arrays and weights stay with DVC
+SHOWN = {
+    ".png",
+    ".csv",
+    ".json",
+    ".html",
+}  # what a person looks at; arrays and weights stay with DVC
 FINISHED = " and attributes.status = 'FINISHED'"
 
 

@@ -192,7 +192,11 @@ def param_text(value: Any) -> str:
 
     >>> param_text(10.0), param_text(10), param_text(1e-4)
     ('10', '10', '0.0001')
+    >>> param_text([0.001, 10.0])
+    '[0.001, 10]'
     """
+    if isinstance(value, list):
+        return f"[{', '.join(map(param_text, value))}]"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

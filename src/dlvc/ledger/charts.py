@@ -1,0 +1,255 @@
+"""The charts of the page, lecture by lecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlvc.artifacts import read_json, read_npy, read_pickle
+from dlvc.figures.bands import Band, draw_bands
+from dlvc.figures.features import draw_features_by_class
+from dlvc.ledger.evidence import Curves, Evidence
+from dlvc.ledger.lectures import Lecture
+from dlvc.ledger.pictures import Picture, as_pixels, as_svg, style
+
+ACCURACY = "test accuracy"
+SCALED = "train_loss_lecture_scale"
+JITTER = 300  # updates that are shown one by one
+
+
+def band(label: str, curves: Curves, column: str, printed: Mapping[int, float], x: str) -> Band:
+    """A column over epochs or updates, from every seed."""
+    return Band(label, curves.curves[0][x][: curves.epochs], curves.stack(column), printed)
+
+
+class Charts:
+    """Draws what belongs to a lecture; each picture gets a name of its own."""
+
+    def __init__(self, evidence: Evidence, lectures: Sequence[Lecture]) -> None:
+        self._evidence = evidence
+        self._lectures = lectures
+        self._count = 0
+
+    def of(self, lecture: Lecture) -> list[Picture]:
+        """All pictures of a lecture."""
+        number = lecture.title.split()[1]
+        draw = {
+            "03": self._features,
+            "05": self._perceptron,
+            "24": self._update_rules,
+            "25": self._optimizers,
+            "29": self._lenet,
+            "40": self._densenet,
+        }[number]
+        with style():
+            return draw(lecture)
+
+    def _svg(self, figure: object, caption: str) -> Picture:
+        self._count += 1
+        return Picture(as_svg(figure, f"c{self._count}", caption), caption)  # type: ignore[arg-type]
+
+    def _bands(self, bands: Sequence[Band], caption: str, **how: object) -> Picture:
+        return self._svg(draw_bands(bands, **how), caption)  # type: ignore[arg-type]
+
+    def _features(self, _lecture: Lecture) -> list[Picture]:
+        root = self._evidence.root / "data/features"
+        figure = draw_features_by_class(
+            read_npy(root / "train_unnormalised.npy"),
+            read_pickle(root / "trainLabel.pkl"),
+            list(read_json(root / "scale.json")),
+            self._evidence.images("photos")["classes"],
+        )
+        return [self._svg(figure, "The nine features of the training images, by class.")]
+
+    def _perceptron(self, lecture: Lecture) -> list[Picture]:
+        curves, printed = self._evidence.curves("perceptron"), lecture.printed["perceptron"]
+        pictures = [
+            self._bands(
+                [band("training loss", curves, SCALED, printed[SCALED], "epoch")],
+                "The training loss on the lecture's scale: the sum of the batches' means over the "
+                "number of images.",
+                xlabel="epoch",
+                ylabel="training loss, lecture's scale",
+            )
+        ]
+        exercise = self._evidence.exercise("perceptron")
+        if exercise.epochs:
+            pictures.append(
+                self._bands(
+                    [
+                        band(name, exercise.of(name), "train_loss", {}, "epoch")
+                        for name in _names(exercise)
+                    ],
+                    "The exercise: other rates, and more epochs.",
+                    xlabel="epoch",
+                    ylabel="training loss",
+                    logarithmic=True,
+                )
+            )
+        return pictures
+
+    def _update_rules(self, lecture: Lecture) -> list[Picture]:
+        rules = {name: self._evidence.curves(name) for name in lecture.printed}
+        over_epochs = [
+            band(
+                lecture.names[name],
+                curves,
+                "test_accuracy",
+                lecture.printed[name]["test_accuracy"],
+                "epoch",
+            )
+            for name, curves in rules.items()
+        ]
+        over_updates = [
+            band(lecture.names[name], curves, "test_accuracy", {}, "updates")
+            for name, curves in rules.items()
+        ]
+        pictures = [
+            self._bands(
+                over_epochs, "Test accuracy over epochs: the same images each.",
+                xlabel="epoch", ylabel=ACCURACY, percent=True,
+            ),
+            self._bands(
+                over_updates, "The same over updates: what an update is worth.",
+                xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
+            ),
+            self._jitter(),
+        ]  # fmt: skip
+        exercise = self._evidence.exercise("per_epoch")
+        if exercise.epochs:
+            images = self._evidence.about("per_epoch")["images"]
+            pictures.append(
+                self._bands(
+                    [
+                        band(name, exercise.of(name), "test_accuracy", {}, "updates")
+                        for name in _names(exercise)
+                    ],
+                    f"The exercise: as many updates by both rules, on {images:,} images.",
+                    xlabel="update",
+                    ylabel=ACCURACY,
+                    percent=True,
+                    logarithmic=True,
+                )
+            )
+        return pictures
+
+    def _jitter(self) -> Picture:
+        bands = []
+        for rule in ("per_sample", "per_batch"):
+            losses = self._evidence.array(f"results/update_rules/{rule}/update_losses.npy")
+            last = np.asarray(losses[-JITTER:], dtype=np.float64)
+            bands.append(
+                Band(rule.replace("_", " "), np.arange(1.0, len(last) + 1), last[np.newaxis])
+            )
+        caption = f"The loss that each of the last {JITTER} updates was made from."
+        return self._bands(bands, caption, xlabel="update", ylabel="loss")
+
+    def _optimizers(self, lecture: Lecture) -> list[Picture]:
+        over_epochs = [
+            band(
+                lecture.names[name],
+                self._evidence.curves(name),
+                "test_accuracy",
+                lecture.printed[name]["test_accuracy"],
+                "epoch",
+            )
+            for name in lecture.printed
+        ]
+        draw = partial(self._bands, xlabel="epoch", ylabel=ACCURACY, percent=True)
+        pictures = [draw(over_epochs, "Test accuracy by the three optimizers, at one rate.")]
+        for name, caption in (
+            ("momentum", "The exercise: is momentum more than a larger rate?"),
+            ("batch_sizes", "The exercise: SGD and Adam at other batch sizes."),
+            ("sgd", "The exercise: how long SGD needs."),
+        ):
+            exercise = self._evidence.exercise(name)
+            if exercise.epochs:
+                bands = [
+                    band(one, exercise.of(one), "test_accuracy", {}, "epoch")
+                    for one in _names(exercise)
+                ]
+                pictures.append(draw(bands, caption, logarithmic=name == "sgd"))
+        return pictures
+
+    def _lenet(self, lecture: Lecture) -> list[Picture]:
+        curves, printed = self._evidence.curves("lenet"), lecture.printed["lenet"]
+        conv1 = self._evidence.array("results/lenet/conv1.npy")
+        accuracy = [
+            band("LeNet", curves, "test_accuracy", printed["test_accuracy"], "epoch"),
+            band(
+                "MLP by Adam",
+                self._evidence.curves("optimizers@adam"),
+                "test_accuracy",
+                {},
+                "epoch",
+            ),
+        ]
+        pictures = [
+            self._bands(
+                [band("training loss", curves, SCALED, printed[SCALED], "epoch")],
+                "The training loss on the lecture's scale.",
+                xlabel="epoch", ylabel="training loss, lecture's scale",
+            ),
+            self._bands(
+                accuracy, "Test accuracy, beside a fully connected net with the same budget.",
+                xlabel="epoch", ylabel=ACCURACY, percent=True,
+            ),
+            self._kernels(conv1, 3, "LeNet's first kernels"),
+        ]  # fmt: skip
+        epochs = self._evidence.about("lenet")["epochs"]
+        if epochs:
+            name = f"The exercise: the same kernels and {epochs} epochs"
+            longer = self._evidence.array("results/claims/lenet/conv1.npy")[0]
+            pictures.append(self._kernels(longer, 3, name))
+        return pictures
+
+    def _densenet(self, lecture: Lecture) -> list[Picture]:
+        curves, printed = self._evidence.curves("densenet"), lecture.printed["densenet"]
+        loss = [
+            band("training loss", curves, "train_loss", {}, "epoch"),
+            band("test loss", curves, "test_loss", {}, "epoch"),
+        ]
+        return [
+            self._bands(
+                [band("training loss", curves, SCALED, printed[SCALED], "epoch")],
+                "The training loss on the lecture's scale.",
+                xlabel="epoch", ylabel="training loss, lecture's scale",
+            ),
+            self._bands(
+                [band("DenseNet-121", curves, "test_accuracy", printed["test_accuracy"], "epoch")],
+                "Test accuracy.",
+                xlabel="epoch", ylabel=ACCURACY, percent=True,
+            ),
+            self._bands(
+                loss, "Training and test loss, each a mean over its images.",
+                xlabel="epoch", ylabel="mean loss",
+            ),
+            self._kernels(
+                self._evidence.array("results/densenet/conv0.npy"), 16, "DenseNet's first kernels"
+            ),
+        ]  # fmt: skip
+
+    def _kernels(self, pair: NDArray[np.float32], columns: int, name: str) -> Picture:
+        before, after = np.asarray(pair, dtype=np.float64)
+        largest = float(np.abs([before, after]).max())
+        shown = [
+            as_pixels(kernels, columns, f"{name}, {when}", largest=of)
+            for kernels, when, of in (
+                (before, "before training", largest),
+                (after, "after training", largest),
+                (after - before, "difference", float(np.abs(after - before).max())),
+            )
+        ]
+        html = "".join(
+            f"<div><b>{when}</b>{image}</div>"
+            for when, image in zip(("before", "after", "difference"), shown, strict=True)
+        )
+        caption = f"{name}: gray is 0; the difference has a scale of its own."
+        return Picture(f'<div class="kernels">{html}</div>', caption)
+
+
+def _names(exercise: Curves) -> list[str]:
+    return list(dict.fromkeys(one.training for one in exercise))

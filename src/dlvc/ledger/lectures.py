@@ -1,0 +1,49 @@
+"""lectures.yaml as the ledger reads it: the printed figures, and the claims with their tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlvc.artifacts import read_yaml
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a lecture claims, in our words, and what would confirm or refute it."""
+
+    id: str
+    says: str
+    test: str
+
+
+@dataclass(frozen=True)
+class Lecture:
+    """One lecture; `printed` are its figures by stage, metric and epoch (counted from 1), of those
+    stages that have some."""
+
+    title: str
+    printed: Mapping[str, Mapping[str, Mapping[int, float]]]
+    names: Mapping[str, str]  # of the stages
+    claims: tuple[Claim, ...]
+
+
+def read_lectures(path: Path) -> list[Lecture]:
+    """The lectures in their order; what is no lecture, such as the images, is left out."""
+    lectures = []
+    for entry in read_yaml(path):
+        if entry["experiment"].startswith("Lecture"):
+            stages = entry["stages"]
+            lectures.append(
+                Lecture(
+                    entry["experiment"],
+                    {name: of["figures"] for name, of in stages.items() if "figures" in of},
+                    {name: stage["run"] for name, stage in stages.items()},
+                    tuple(
+                        Claim(name, claim["says"], claim["test"])
+                        for name, claim in entry.get("claims", {}).items()
+                    ),
+                )
+            )
+    return lectures

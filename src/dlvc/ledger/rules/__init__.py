@@ -1,0 +1,1 @@
+"""A rule for every claim: from outs to a verdict. None is typed in."""
