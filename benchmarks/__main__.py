@@ -14,24 +14,25 @@ from torch.nn import functional as F
 
 from benchmarks import lecture_loops
 from benchmarks.lecture_features import features_of_all
-from benchmarks.measure import Times, in_a_process, in_turn, machine
+from benchmarks.measure import TURNS, Times, in_a_process, in_turn, machine
 from benchmarks.pipeline import measure_pipeline
 from benchmarks.works import (
     CPU,
     DENSENET_UPDATES,
+    SAMPLE_UPDATES,
     bare_products,
     digits,
     extract_file,
     lecture_per_epoch,
     ours,
     ours_per_epoch,
+    ours_per_sample,
     runtime,
     train_densenet,
 )
 from dlvc.data.bundled import bundled_photos
 from dlvc.data.dataset import Dataset
 from dlvc.features import extract
-from dlvc.learning import per_sample
 from dlvc.learning.loop import train_one_epoch
 from dlvc.learning.optimizers import Adam, GradientDescent
 from dlvc.learning.samples import Pass, Samples
@@ -39,9 +40,7 @@ from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp import MLP
 
-TURNS = 3
 LOOP_IMAGES = 300  # scikit-image needs milliseconds for each
-SAMPLE_UPDATES = 3000  # of the lecture's 60,000: they would take minutes
 MANY = (100_000, 1_000_000)
 RESIDENT = 1000  # megabytes that a million images may take
 
@@ -128,11 +127,7 @@ def measure_mlp(data: Dataset) -> Iterator[str]:
                     model, F.cross_entropy, rule, samples, Pass.over(order[:SAMPLE_UPDATES], 1)
                 )
             ),
-            "ours": lambda: list(
-                per_sample.train_one_epoch(
-                    model, F.cross_entropy, rule, samples, Pass.over(order, 1)
-                )
-            ),
+            "ours": ours_per_sample(data),
         },
         TURNS,
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+TURNS = 3  # of every table
 Work = Callable[[], object]
 
 

@@ -9,32 +9,22 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import torch
 from torch.nn import functional as F
 
 from benchmarks import lecture_loops
-from benchmarks.measure import Times, in_turn, machine
-from benchmarks.works import CPU, digits, ours, ours_per_epoch, runtime
+from benchmarks.measure import TURNS, Times, in_turn, machine
+from benchmarks.works import SAMPLE_UPDATES, digits, ours, ours_per_epoch, ours_per_sample, runtime
 from dlvc.artifacts import write_json
-from dlvc.learning import per_sample
 from dlvc.learning.optimizers import GradientDescent
-from dlvc.learning.samples import Pass, Samples
-from dlvc.models.initialise import initialise
 from dlvc.models.mlp import MLP
 
 FILE = Path("benchmarks/rules.json")
-TURNS = 3
-SAMPLE_UPDATES = 3000  # of the lecture's loop, which would take minutes for them all
 
 
 def main() -> None:
     """Measure, and write."""
     runtime()
     data = digits()
-    samples = Samples.of(data.train_images, data.train_labels, CPU)
-    model = initialise(MLP, seed=1)
-    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
-    rule = GradientDescent(model.parameters(), 0.01)
     descent = partial(GradientDescent, learning_rate=0.1)
     times = in_turn(
         {
@@ -43,15 +33,11 @@ def main() -> None:
             "lecture per_sample": lambda: lecture_loops.once_a_batch(data, 0.01, 1, SAMPLE_UPDATES),
             "ours per_epoch": ours_per_epoch(data),
             "ours per_batch": ours(data, MLP, F.cross_entropy, descent, batch_size=100),
-            "ours per_sample": lambda: list(
-                per_sample.train_one_epoch(
-                    model, F.cross_entropy, rule, samples, Pass.over(order, 1)
-                )
-            ),
+            "ours per_sample": ours_per_sample(data),
         },
         TURNS,
     )
-    scale = len(samples) / SAMPLE_UPDATES
+    scale = len(data.train_labels) / SAMPLE_UPDATES
 
     def of(name: str) -> dict[str, object]:
         found: Times = times[name]

@@ -23,6 +23,7 @@ from dlvc.data.bundled import bundled_digits
 from dlvc.data.dataset import Dataset
 from dlvc.data.mnist import load_mnist
 from dlvc.features import extract
+from dlvc.learning import per_sample
 from dlvc.learning.loop import fit, train_one_epoch
 from dlvc.learning.optimizers import Adam, GradientDescent, Optimizer
 from dlvc.learning.runtime import Runtime, prepare_runtime
@@ -34,6 +35,7 @@ from dlvc.sections import Runtime as Settings
 
 CPU = torch.device("cpu")
 DENSENET_UPDATES = 3
+SAMPLE_UPDATES = 3000  # of the lecture's 60,000: they would take minutes
 LAYERS = ((784, 400), (400, 256), (256, 10))  # of the MLP: inputs and outputs
 
 
@@ -124,6 +126,17 @@ def ours_per_epoch(data: Dataset) -> Work:
     """What we hold at once."""
     descent = partial(GradientDescent, learning_rate=0.1)
     return ours(data, MLP, F.cross_entropy, descent, batch_size=1000, accumulate=True)
+
+
+def ours_per_sample(data: Dataset) -> Work:
+    """One epoch of updates image by image, without a test."""
+    samples = Samples.of(data.train_images, data.train_labels, CPU)
+    model = initialise(MLP, seed=1)
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
+    rule = GradientDescent(model.parameters(), 0.01)
+    return lambda: list(
+        per_sample.train_one_epoch(model, F.cross_entropy, rule, samples, Pass.over(order, 1))
+    )
 
 
 def extract_file(path: Path, number: int) -> Work:

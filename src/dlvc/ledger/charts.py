@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dlvc.artifacts import read_json, read_npy, read_pickle
@@ -47,12 +48,43 @@ class Charts:
         with style():
             return draw(lecture)
 
-    def _svg(self, figure: object, caption: str) -> Picture:
+    def _svg(self, figure: Figure, caption: str) -> Picture:
         self._count += 1
-        return Picture(as_svg(figure, f"c{self._count}", caption), caption)  # type: ignore[arg-type]
+        return Picture(as_svg(figure, f"c{self._count}", caption), caption)
 
-    def _bands(self, bands: Sequence[Band], caption: str, **how: object) -> Picture:
-        return self._svg(draw_bands(bands, **how), caption)  # type: ignore[arg-type]
+    def _bands(self, bands: Sequence[Band], caption: str, **how: Any) -> Picture:
+        return self._svg(draw_bands(bands, **how), caption)
+
+    def _exercise(self, name: str, column: str, caption: str, **how: Any) -> list[Picture]:
+        """The trainings of an exercise; nothing where it is off."""
+        exercise = self._evidence.exercise(name)
+        if not exercise.epochs:
+            return []
+        titles = dict.fromkeys(one.training for one in exercise)
+        x = "updates" if how["xlabel"] == "update" else "epoch"
+        return [
+            self._bands([band(t, exercise.of(t), column, {}, x) for t in titles], caption, **how)
+        ]
+
+    def _scaled_loss(self, lecture: Lecture, stage: str, caption: str) -> Picture:
+        """The training loss as the lecture prints it."""
+        curves, printed = self._evidence.curves(stage), lecture.printed[stage][SCALED]
+        return self._bands(
+            [band("training loss", curves, SCALED, printed, "epoch")],
+            caption,
+            xlabel="epoch",
+            ylabel="training loss, lecture's scale",
+        )
+
+    def _accuracies(self, lecture: Lecture) -> list[Band]:
+        """The test accuracy of each of a lecture's stages, and the printed ones."""
+        column = "test_accuracy"
+        return [
+            band(
+                lecture.names[stage], self._evidence.curves(stage), column, printed[column], "epoch"
+            )
+            for stage, printed in lecture.printed.items()
+        ]
 
     def _features(self, _lecture: Lecture) -> list[Picture]:
         root = self._evidence.root / "data/features"
@@ -65,51 +97,27 @@ class Charts:
         return [self._svg(figure, "The nine features of the training images, by class.")]
 
     def _perceptron(self, lecture: Lecture) -> list[Picture]:
-        curves, printed = self._evidence.curves("perceptron"), lecture.printed["perceptron"]
-        pictures = [
-            self._bands(
-                [band("training loss", curves, SCALED, printed[SCALED], "epoch")],
+        return [
+            self._scaled_loss(
+                lecture, "perceptron",
                 "The training loss on the lecture's scale: the sum of the batches' means over the "
                 "number of images.",
-                xlabel="epoch",
-                ylabel="training loss, lecture's scale",
-            )
-        ]
-        exercise = self._evidence.exercise("perceptron")
-        if exercise.epochs:
-            pictures.append(
-                self._bands(
-                    [
-                        band(name, exercise.of(name), "train_loss", {}, "epoch")
-                        for name in _names(exercise)
-                    ],
-                    "The exercise: other rates, and more epochs.",
-                    xlabel="epoch",
-                    ylabel="training loss",
-                    logarithmic=True,
-                )
-            )
-        return pictures
+            ),
+            *self._exercise(
+                "perceptron", "train_loss", "The exercise: other rates, and more epochs.",
+                xlabel="epoch", ylabel="training loss", logarithmic=True,
+            ),
+        ]  # fmt: skip
 
     def _update_rules(self, lecture: Lecture) -> list[Picture]:
-        rules = {name: self._evidence.curves(name) for name in lecture.printed}
-        over_epochs = [
-            band(
-                lecture.names[name],
-                curves,
-                "test_accuracy",
-                lecture.printed[name]["test_accuracy"],
-                "epoch",
-            )
-            for name, curves in rules.items()
-        ]
         over_updates = [
-            band(lecture.names[name], curves, "test_accuracy", {}, "updates")
-            for name, curves in rules.items()
+            band(lecture.names[name], self._evidence.curves(name), "test_accuracy", {}, "updates")
+            for name in lecture.printed
         ]
-        pictures = [
+        images = self._evidence.about("per_epoch")["images"]
+        return [
             self._bands(
-                over_epochs, "Test accuracy over epochs: the same images each.",
+                self._accuracies(lecture), "Test accuracy over epochs: the same images each.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._bands(
@@ -117,24 +125,12 @@ class Charts:
                 xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
             ),
             self._jitter(),
+            *self._exercise(
+                "per_epoch", "test_accuracy",
+                f"The exercise: as many updates by both rules, on {images:,} images.",
+                xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
+            ),
         ]  # fmt: skip
-        exercise = self._evidence.exercise("per_epoch")
-        if exercise.epochs:
-            images = self._evidence.about("per_epoch")["images"]
-            pictures.append(
-                self._bands(
-                    [
-                        band(name, exercise.of(name), "test_accuracy", {}, "updates")
-                        for name in _names(exercise)
-                    ],
-                    f"The exercise: as many updates by both rules, on {images:,} images.",
-                    xlabel="update",
-                    ylabel=ACCURACY,
-                    percent=True,
-                    logarithmic=True,
-                )
-            )
-        return pictures
 
     def _jitter(self) -> Picture:
         bands = []
@@ -148,53 +144,31 @@ class Charts:
         return self._bands(bands, caption, xlabel="update", ylabel="loss")
 
     def _optimizers(self, lecture: Lecture) -> list[Picture]:
-        over_epochs = [
-            band(
-                lecture.names[name],
-                self._evidence.curves(name),
-                "test_accuracy",
-                lecture.printed[name]["test_accuracy"],
-                "epoch",
-            )
-            for name in lecture.printed
-        ]
-        draw = partial(self._bands, xlabel="epoch", ylabel=ACCURACY, percent=True)
-        pictures = [draw(over_epochs, "Test accuracy by the three optimizers, at one rate.")]
+        how = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
+        caption = "Test accuracy by the three optimizers, at one rate."
+        pictures = [self._bands(self._accuracies(lecture), caption, **how)]
         for name, caption in (
             ("momentum", "The exercise: is momentum more than a larger rate?"),
             ("batch_sizes", "The exercise: SGD and Adam at other batch sizes."),
             ("sgd", "The exercise: how long SGD needs."),
         ):
-            exercise = self._evidence.exercise(name)
-            if exercise.epochs:
-                bands = [
-                    band(one, exercise.of(one), "test_accuracy", {}, "epoch")
-                    for one in _names(exercise)
-                ]
-                pictures.append(draw(bands, caption, logarithmic=name == "sgd"))
+            logarithmic = name == "sgd"
+            pictures += self._exercise(
+                name, "test_accuracy", caption, **how, logarithmic=logarithmic
+            )
         return pictures
 
     def _lenet(self, lecture: Lecture) -> list[Picture]:
-        curves, printed = self._evidence.curves("lenet"), lecture.printed["lenet"]
+        adam = self._evidence.curves("optimizers@adam")
         conv1 = self._evidence.array("results/lenet/conv1.npy")
-        accuracy = [
-            band("LeNet", curves, "test_accuracy", printed["test_accuracy"], "epoch"),
-            band(
-                "MLP by Adam",
-                self._evidence.curves("optimizers@adam"),
-                "test_accuracy",
-                {},
-                "epoch",
-            ),
-        ]
         pictures = [
+            self._scaled_loss(lecture, "lenet", "The training loss on the lecture's scale."),
             self._bands(
-                [band("training loss", curves, SCALED, printed[SCALED], "epoch")],
-                "The training loss on the lecture's scale.",
-                xlabel="epoch", ylabel="training loss, lecture's scale",
-            ),
-            self._bands(
-                accuracy, "Test accuracy, beside a fully connected net with the same budget.",
+                [
+                    *self._accuracies(lecture),
+                    band("MLP by Adam", adam, "test_accuracy", {}, "epoch"),
+                ],
+                "Test accuracy, beside a fully connected net with the same budget.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._kernels(conv1, 3, "LeNet's first kernels"),
@@ -207,29 +181,23 @@ class Charts:
         return pictures
 
     def _densenet(self, lecture: Lecture) -> list[Picture]:
-        curves, printed = self._evidence.curves("densenet"), lecture.printed["densenet"]
-        loss = [
-            band("training loss", curves, "train_loss", {}, "epoch"),
-            band("test loss", curves, "test_loss", {}, "epoch"),
-        ]
+        curves = self._evidence.curves("densenet")
+        conv0 = self._evidence.array("results/densenet/conv0.npy")
         return [
+            self._scaled_loss(lecture, "densenet", "The training loss on the lecture's scale."),
             self._bands(
-                [band("training loss", curves, SCALED, printed[SCALED], "epoch")],
-                "The training loss on the lecture's scale.",
-                xlabel="epoch", ylabel="training loss, lecture's scale",
-            ),
-            self._bands(
-                [band("DenseNet-121", curves, "test_accuracy", printed["test_accuracy"], "epoch")],
-                "Test accuracy.",
+                self._accuracies(lecture), "Test accuracy.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._bands(
-                loss, "Training and test loss, each a mean over its images.",
+                [
+                    band("training loss", curves, "train_loss", {}, "epoch"),
+                    band("test loss", curves, "test_loss", {}, "epoch"),
+                ],
+                "Training and test loss, each a mean over its images.",
                 xlabel="epoch", ylabel="mean loss",
             ),
-            self._kernels(
-                self._evidence.array("results/densenet/conv0.npy"), 16, "DenseNet's first kernels"
-            ),
+            self._kernels(conv0, 16, "DenseNet's first kernels"),
         ]  # fmt: skip
 
     def _kernels(self, pair: NDArray[np.float32], columns: int, name: str) -> Picture:
@@ -249,7 +217,3 @@ class Charts:
         )
         caption = f"{name}: gray is 0; the difference has a scale of its own."
         return Picture(f'<div class="kernels">{html}</div>', caption)
-
-
-def _names(exercise: Curves) -> list[str]:
-    return list(dict.fromkeys(one.training for one in exercise))

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from dlvc.artifacts import read_json, read_npy
 
 Numbers = NDArray[np.float64]
-STAND_IN = "stand-in"
 LECTURES_IMAGES = {"MNIST": (60_000, 10_000), "CIFAR-10": (50_000, 10_000)}
 
 
