@@ -370,3 +370,13 @@ def test_a_picture_holds_pixels_and_nothing_about_who_made_it_and_when(tmp_path)
         kinds.add(kind)
         position += 12 + length
     assert kinds == {b"IHDR", b"pHYs", b"IDAT", b"IEND"}
+
+
+def test_a_table_is_read_as_it_was_written_and_a_broken_one_is_named(tmp_path):
+    rows = [{"name": "a, b", "loss": 0.1 + 0.2}, {"name": 'dög "x"', "loss": 1e-9}]
+    artifacts.write_csv(tmp_path / "table.csv", rows)
+    read = artifacts.read_csv(tmp_path / "table.csv")
+    assert [{"name": row["name"], "loss": float(row["loss"])} for row in read] == rows
+    (tmp_path / "table.csv").write_bytes(b"name\n\xff")
+    with pytest.raises(UserError, match=r"table\.csv: not readable as CSV"):
+        artifacts.read_csv(tmp_path / "table.csv")

@@ -169,6 +169,12 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a .csv file with a header."""
+    with _readable(path, "CSV"), path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
 def write_npy(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy, C order, so that it can be memory-mapped."""
     with _atomic(path) as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlvc.artifacts import read_json, read_npy
+from dlvc.artifacts import read_csv, read_json, read_npy
 
 Numbers = NDArray[np.float64]
+CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 LECTURES_IMAGES = {"MNIST": (60_000, 10_000), "CIFAR-10": (50_000, 10_000)}
 
 
@@ -69,16 +71,10 @@ class Curves:
         return np.stack([one[column][: self.epochs] for one in self.curves])
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a .csv file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, strict=True))
-
-
 def read_curves(root: Path, file: str) -> Curves:
     """Of a seeds.csv, or of an exercise's trainings.csv."""
     rows: dict[tuple[str, int], list[dict[str, str]]] = {}
-    for row in read_table(root / file):
+    for row in read_csv(root / file):
         rows.setdefault((row.pop("training", ""), int(row.pop("seed"))), []).append(row)
     return Curves(
         file,
@@ -122,7 +118,7 @@ class Evidence:
 
     def table(self, name: str) -> list[dict[str, str]]:
         """One of the tables of the stage `costs`."""
-        return read_table(self.root / f"results/costs/{name}.csv")
+        return read_csv(self.root / f"results/costs/{name}.csv")
 
     @cached_property
     def models(self) -> dict[str, dict[str, str]]:
@@ -147,11 +143,6 @@ class Evidence:
         if file not in self._curves:
             self._curves[file] = read_curves(self.root, file)
         return self._curves[file]
-
-
-CIFAR10_CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
 
 
 def is_like(summary: Mapping[str, Any], original: str, classes: Sequence[str]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import getpass
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlvc.artifacts import read_csv
 from dlvc.tracking.execution import Execution
 from dlvc.tracking.journal import now
 from dlvc.tracking.lectures import Experiment, Page, page_of, read_pages
@@ -242,8 +242,7 @@ def figure_points(figures: Mapping[str, Mapping[int, float]]) -> list[Any]:
 
 def read_curve(file: Path) -> list[dict[str, float]]:
     """The rows of a curves.csv."""
-    with file.open(encoding="utf-8", newline="") as text:
-        return [{key: float(x) for key, x in row.items()} for row in csv.DictReader(text)]
+    return [{key: float(x) for key, x in row.items()} for row in read_csv(file)]
 
 
 def _user() -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dlvc.artifacts import read_json, read_npy
+from dlvc.artifacts import read_csv, read_json, read_npy
 from dlvc.verify.contract import Contract, Outs
-from dlvc.verify.training import CURVE, read_rows
+from dlvc.verify.training import CURVE
 
 LARGEST_PAGE = 3_000_000  # bytes
 VERDICTS = {"holds", "holds in part", "does not hold", "not tested here"}
@@ -35,7 +35,7 @@ def exercise(*arrays: str) -> tuple[Contract, ...]:
                     yield f"{name} has numbers that are not finite"
 
     def curves(outs: Outs) -> Iterator[str]:
-        rows = read_rows(outs / "trainings.csv")
+        rows = read_csv(outs / "trainings.csv")
         columns = ("training", "seed", *CURVE)
         if tuple(rows[0]) != columns:
             yield f"trainings.csv has the columns {', '.join(rows[0])}"
@@ -51,7 +51,7 @@ def costs() -> tuple[Contract, ...]:
     """Of the stage `costs`: a row a model, with counts above 0."""
 
     def models(outs: Outs) -> Iterator[str]:
-        for row in read_rows(outs / "models.csv"):
+        for row in read_csv(outs / "models.csv"):
             counts = [int(value) for key, value in row.items() if key not in ("model", "input")]
             if min(counts) <= 0:
                 yield f"{row['model']} has a count that is not above 0"

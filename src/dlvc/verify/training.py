@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlvc.artifacts import read_json, read_npy, read_weights
+from dlvc.artifacts import read_csv, read_json, read_npy, read_weights
 from dlvc.verify.contract import Contract, Outs
 from dlvc.verify.images import CLASSES, pictures
 
@@ -72,7 +71,7 @@ class Training:
 
     def curve(self, outs: Outs) -> Iterator[str]:
         """A row an epoch, of which the last is metrics.json."""
-        rows, metrics = read_rows(outs / "curves.csv"), read_json(outs / "metrics.json")
+        rows, metrics = read_csv(outs / "curves.csv"), read_json(outs / "metrics.json")
         if tuple(rows[0]) != self.columns:
             yield f"has the columns {', '.join(rows[0])}; expected {', '.join(self.columns)}"
             return
@@ -89,14 +88,14 @@ class Training:
 
     def updates(self, outs: Outs) -> Iterator[str]:
         """As many as the images and the batch size make."""
-        found = [int(row["updates"]) for row in read_rows(outs / "curves.csv")]
+        found = [int(row["updates"]) for row in read_csv(outs / "curves.csv")]
         step = self.updates_an_epoch(outs)
         if found != [step * (number + 1) for number in range(len(found))]:
             yield f"has {found[-1]} updates at its end; expected {step} more with every epoch"
 
     def seeds(self, outs: Outs) -> Iterator[str]:
         """The same columns from every seed; those of the first are curves.csv."""
-        rows, first = read_rows(outs / "seeds.csv"), read_rows(outs / "curves.csv")
+        rows, first = read_csv(outs / "seeds.csv"), read_csv(outs / "curves.csv")
         section = self.section.partition(".")[0]
         seed, number = (outs.params[f"{section}.{key}"] for key in ("seed", "seeds"))
         found = list(dict.fromkeys(row["seed"] for row in rows))
@@ -176,7 +175,7 @@ def layers() -> tuple[Contract, ...]:
     """Of the stages that look into their model: its layers, with parameters that add up."""
 
     def table(outs: Outs) -> Iterator[str]:
-        found = sum(int(row["parameters"]) for row in read_rows(outs / "layers.csv"))
+        found = sum(int(row["parameters"]) for row in read_csv(outs / "layers.csv"))
         expected = read_json(outs / "metrics.json")["parameters"]
         if found != expected:
             yield f"has {found} parameters, metrics.json {expected}"
@@ -200,13 +199,7 @@ def kernels(*names: str) -> tuple[Contract, ...]:
     return (*map(of, names), *pictures(*(f"{name}.png" for name in names)))
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a .csv file with a header."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, strict=True))
-
-
 def read_confusion(path: Path) -> NDArray[np.int64]:
     """Test images by true class and by predicted class, int64 `(C, C)`."""
-    rows = read_rows(path)
+    rows = read_csv(path)
     return np.array([[int(n) for key, n in row.items() if key != "true"] for row in rows])
