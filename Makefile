@@ -21,8 +21,8 @@ run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the
 
 report: $(READY)  ## open the page that puts every figure and claim of the lectures to the test
 	@dlvc run report
-	@python -m webbrowser -t "file://$(CURDIR)/report/index.html" > /dev/null || true
-	@echo "report/index.html"
+	@page=$$(dlvc report --mlflow http://$(HOST):$(PORT)) && echo "$$page" && \
+		{ python -m webbrowser -t "file://$$page" > /dev/null || true; }
 
 verify: $(READY)  ## check that no file is damaged and every result is right; names what mends it
 	@dlvc verify

@@ -1,4 +1,4 @@
-"""The few commands that are no stage: run, verify, sync, which, profile, database, server."""
+"""The few commands that are no stage: run, verify, report, sync, which, profile and servers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dlvc.errors import UserError, short
 from dlvc.profiles import as_overrides, parse_overrides, read_profile
 from dlvc.run import run_pipeline
 from dlvc.server import serve
+from dlvc.tracking.linked import link_report
 from dlvc.tracking.sync import sync
 from dlvc.tracking.which import which_run
 from dlvc.verify.report import verify
@@ -35,6 +36,8 @@ def _main() -> None:
     )
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
     commands.add_parser("verify", help="check that no file is damaged and every result is right")
+    report = commands.add_parser("report", help="write the report with links to MLflow's runs")
+    report.add_argument("--mlflow", default="http://127.0.0.1:5000", help="where MLflow's page is")
     commands.add_parser("sync", help="bring MLflow to the state of dvc.lock")
     which = commands.add_parser("which", help="print the MLflow run that a file comes from")
     which.add_argument("file", type=Path)
@@ -66,6 +69,8 @@ def _main() -> None:
         case "verify":
             if not verify(Path.cwd()):
                 raise SystemExit(1)
+        case "report":
+            print(link_report(Path.cwd(), arguments.mlflow.rstrip("/")))
         case "sync":
             print(sync(Path.cwd()))
         case "which":

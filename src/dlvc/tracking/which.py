@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlvc.errors import UserError
 from dlvc.hashes import md5_of
 from dlvc.lock import Pipeline, StageState
 from dlvc.tracking.store import connect
 from dlvc.tracking.view import STATE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 def which_run(root: Path, file: Path) -> str:
@@ -18,23 +23,25 @@ def which_run(root: Path, file: Path) -> str:
     if md5_of(root / out) != state.outs[out]:
         raise UserError(f"{file} is not as dvc.lock has it; `dvc checkout {out}` brings it back")
     client = connect(root)
-    experiments = [found.experiment_id for found in client.search_experiments()]
-    md5 = state.outs[out]
-    runs = client.search_runs(
-        experiments, f"tags.`dvc.outs` LIKE '%{md5}%' and tags.`{STATE}` = '{state.digest}'"
-    )
-    if not runs:
+    run = run_of(client, state)
+    if run is None:
         raise UserError(f"MLflow has no run of {file} yet; `dlvc sync` builds it")
-    run = runs[0]
     experiment = client.get_experiment(run.info.experiment_id).name
     lines = {
-        "file": f"{out} (md5 {md5})",
+        "file": f"{out} (md5 {state.outs[out]})",
         "stage": state.stage,
         "run": f"{run.info.run_id} ({run.info.run_name}, in {experiment})",
         "commit": run.data.tags.get("dvc.commit", "not committed yet"),
         "files again": run.data.tags["dvc.restore"],
     }
     return "\n".join(f"{name + ':':13}{value}" for name, value in lines.items())
+
+
+def run_of(client: MlflowClient, state: StageState) -> Run | None:
+    """The run that stands for a state; None where it has not been recorded yet."""
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    runs = client.search_runs(experiments, f"tags.`{STATE}` = '{state.digest}'", max_results=1)
+    return runs[0] if runs else None
 
 
 def _state_of(root: Path, file: Path, pipeline: Pipeline) -> tuple[StageState, str]:
