@@ -164,16 +164,21 @@ def _call(command: Sequence[str], place: int) -> int:
 
 
 def _interrupt(number: int) -> None:
-    """As a terminal would: Ctrl-C for a process and those below it, in our group of processes."""
+    """As a terminal would: Ctrl-C for a process and those below it, in our group of processes.
+
+    What a script starts in the background ignores Ctrl-C, and so does all below it. Then it is
+    SIGTERM, for those below alone: DVC itself would end at once, and not wait for its stage.
+    """
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     try:
         process = psutil.Process(number)
-        family = [process, *process.children(recursive=True)]
+        below = process.children(recursive=True)
     except psutil.Error:
         return
-    for member in family:
+    for member in below if ignored else [process, *below]:
         try:
             if os.getpgid(member.pid) == os.getpgrp():
-                member.send_signal(signal.SIGINT)
+                member.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
         except (OSError, psutil.Error):  # it has just ended
             continue
 

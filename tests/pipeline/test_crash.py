@@ -83,6 +83,18 @@ def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training
     assert whole.read("dvc.lock") == project.read("dvc.lock")
 
 
+def test_a_run_that_a_script_has_put_into_the_background_can_be_ended_as_well(done):
+    """A shell that is no terminal has what it starts with & ignore Ctrl-C."""
+    done.set(LONG)
+    run = done.start("sh", "-c", "trap '' INT; exec dlvc run perceptron")
+    done.wait_for(lambda: run.text().count("\nepoch ") > 100)
+    run.send_signal(signal.SIGTERM)
+    done.wait_for(lambda: not stages(done), seconds=30)
+    assert run.wait(60) == 143
+    assert "the same command goes on from there" in run.text()
+    assert not processes(done) or all("recorder" in " ".join(words_of(p)) for p in processes(done))
+
+
 def without_words_of_dvc(said: str) -> str:
     """Ctrl-C in a terminal reaches DVC twice: from the terminal, and handed on by `dlvc run`. When
     the second comes while its interpreter ends, Python says so, with a traceback, and goes on."""
