@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import skimage.feature
@@ -39,8 +40,9 @@ def differences(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def main() -> None:
     """Compare, and print what was found."""
-    pictures = load_folder(Path(sys.argv[1]), PHOTO_SHAPE)
-    images = np.concatenate([pictures.train_images, pictures.test_images])
+    with TemporaryDirectory() as folder:
+        pictures = load_folder(Path(sys.argv[1]), PHOTO_SHAPE, Path(folder))
+        images = np.concatenate([pictures.train_images, pictures.test_images])
     chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
     with ProcessPoolExecutor() as pool:
         found = np.array(list(tqdm(pool.map(differences, chunks), total=len(chunks), disable=None)))

@@ -161,13 +161,18 @@ def _judge(reader: Reader, path: Path, content: bytes, events: list[str]) -> str
 
 
 def _watch(event: str, details: tuple[Any, ...], scratch: Path, events: list[str]) -> None:
-    """An audit hook: note what no reader does, and do not let it happen."""
-    if event == "open":
-        name, _, flags = details
-        forbidden = bool(flags & WRITES) and not str(name).startswith(str(scratch))
-    else:
-        forbidden = event in FORBIDDEN
-    if forbidden:
+    """An audit hook: note what no reader does, and do not let it happen.
+
+    It may write files in its scratch folder, each under the name of a part before its own.
+    """
+    name = str(details[0]) if details else ""
+    is_own = (
+        name == str(scratch)
+        if event == "os.mkdir"
+        else (name.startswith(str(scratch)) and (event == "open" or name.endswith(".partial")))
+    )
+    forbidden = bool(details[2] & WRITES) if event == "open" else event in FORBIDDEN
+    if forbidden and not is_own:
         events.append(f"{event} {details}")
         raise PermissionError(event)
 

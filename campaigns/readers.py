@@ -219,6 +219,10 @@ def _yaml() -> list[bytes]:
     ]
 
 
+def _read_folder(path: Path) -> object:
+    return load_folder(path, DIGITS, path.parent)
+
+
 READERS = [
     Reader("idx, behind gzip", partial(read_idx, shape=DIGITS), _idx, _gzip),
     Reader("idx.gz", partial(read_idx, shape=DIGITS), partial(_zipped, _idx)),
@@ -227,7 +231,7 @@ READERS = [
     Reader("npy", artifacts.read_npy, _npy),
     Reader("png, checksums repaired", _read_picture, _png, repair_png, PICTURE),
     Reader("jpeg", _read_picture, _jpeg, bound=PICTURE),
-    Reader("zip of pictures", partial(load_folder, shape=DIGITS), _zip, bound=PICTURE),
+    Reader("zip of pictures", _read_folder, _zip, bound=PICTURE),
     Reader("tar, behind gzip, repaired", _read_tar, _tar, _pack_tar),
     Reader("tar.gz", _read_tar, partial(_zipped, _tar)),
     Reader("safetensors", artifacts.read_weights, _safetensors),

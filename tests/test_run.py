@@ -274,8 +274,8 @@ CHANGES = {
         "learning_rate: 0.1\n    epochs: 10", "learning_rate: 0.1\n    epochs: 11"
     ),
     "code.py": lambda: Path("code.py").write_text("2"),
-    "data/digits/images.npy": lambda: Path("data/digits/images.npy").write_bytes(b"1" * 2_000_001),
-    "data/digits/more.npy": lambda: Path("data/digits/more.npy").write_bytes(b"1"),
+    "data/digits": lambda: Path("data/digits/images.npy").write_bytes(b"1" * 2_000_001),
+    "data/digits ": lambda: Path("data/digits/more.npy").write_bytes(b"1"),
 }
 
 
@@ -286,7 +286,9 @@ def test_an_input_that_changes_while_a_stage_runs_is_named_and_refused(inputs, n
     CHANGES[name]()
     with pytest.raises(UserError) as caught:
         before.check_unchanged("update_rules", "per_epoch")
-    assert str(caught.value).startswith(f"{name} has changed while update_rules was running")
+    assert str(caught.value).startswith(
+        f"{name.strip()} has changed while update_rules was running"
+    )
 
 
 def test_what_a_stage_does_not_depend_on_may_change(inputs):

@@ -12,14 +12,13 @@ import io
 import json
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
@@ -27,6 +26,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent
 
 from dlvc.errors import UserError, first_line, one_line
+from dlvc.maps import parts_of
 from dlvc.pickles import unpickle_array
 
 if TYPE_CHECKING:
@@ -80,10 +80,11 @@ def _readable(path: Path, kind: str) -> Iterator[None]:
         ) from None
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write `content` to `path`, atomically."""
+def write_bytes(path: Path, *contents: bytes | memoryview) -> None:
+    """Write `contents` to `path`, one behind the other, atomically."""
     with _atomic(path) as file:
-        file.write(content)
+        for content in contents:
+            file.write(content)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -177,10 +178,29 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def write_npy(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy, C order, so that it can be memory-mapped."""
+    with npy_writer(path, array.shape, array.dtype) as write:
+        for part in parts_of(np.atleast_1d(array)):
+            write(part)
+
+
+@contextmanager
+def npy_writer(
+    path: Path, shape: tuple[int, ...], dtype: DTypeLike
+) -> Iterator[Callable[[NDArray[Any]], None]]:
+    """A function that takes the rows of an array as they come; their .npy appears at the end."""
+    if np.dtype(dtype).hasobject:
+        raise ValueError("Python objects are no numbers")
+    kind = np.lib.format.dtype_to_descr(np.dtype(dtype))
     with _atomic(path) as file:
-        # Into a file itself NumPy writes through C's buffers, and does not hear of a full disk.
-        stream = SimpleNamespace(write=file.write)
-        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": kind, "fortran_order": False, "shape": shape}
+        )
+
+        def write(rows: NDArray[Any]) -> None:
+            # NumPy itself writes through C's buffers, and does not hear of a full disk.
+            file.write(np.ascontiguousarray(rows, dtype).data.cast("B"))
+
+        yield write
 
 
 def read_npy(path: Path) -> NDArray[Any]:

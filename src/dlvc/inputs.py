@@ -6,8 +6,10 @@ file meanwhile would have results recorded under a state that they do not come f
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,22 +68,28 @@ def _fill_in(text: str, known: Mapping[str, Any]) -> str:
 
 
 def _marks(deps: Iterable[str]) -> dict[str, object]:
-    return {str(file): _mark(file) for dep in deps for file in _files(Path(dep))}
+    return {str(dep): _mark(Path(dep)) for dep in deps}
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from (file for file in path.rglob("*") if "__pycache__" not in file.parts)
-    else:
-        yield path
+def _mark(dep: Path) -> object:
+    """What tells one content of a dep from another; of a folder one for all its files, of which
+    there may be a million."""
+    if not dep.is_dir():
+        return _mark_of_file(dep)
+    digest = hashlib.sha256()
+    for folder, folders, names in os.walk(dep):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            file = Path(folder, name)
+            digest.update(f"{file} {_mark_of_file(file)}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
-def _mark(file: Path) -> object:
-    """What tells one content of a file from another."""
+def _mark_of_file(file: Path) -> object:
     try:
         status = file.stat()
         if file.is_file() and status.st_size < SMALL:
             return md5_of_bytes(file.read_bytes())
     except OSError:
         return None
-    return None if file.is_dir() else (status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns

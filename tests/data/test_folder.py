@@ -2,6 +2,7 @@ import os
 import shutil
 import stat
 import struct
+import tempfile
 import tracemalloc
 from collections.abc import Callable
 from copy import copy
@@ -13,12 +14,16 @@ import pytest
 from PIL import Image
 
 from dlvc.data import folder
-from dlvc.data.dataset import ARRAYS, check_dataset
-from dlvc.data.folder import load_folder
+from dlvc.data.dataset import ARRAYS, Dataset, check_dataset, open_dataset, save_dataset
 from dlvc.errors import UserError
 
 CLASSES = [f"class {c}" for c in "jihgfedcba"]  # not in order
 RGB = (32, 32, 3)
+
+
+def load_folder(path: Path, shape: tuple[int, ...]) -> Dataset:
+    """In a folder of its own each time."""
+    return folder.load_folder(path, shape, Path(tempfile.mkdtemp(dir=path.parent)))
 
 
 @pytest.fixture
@@ -371,3 +376,20 @@ def test_an_empty_file_or_archive_is_one_clear_line(tmp_path: Path, content: byt
     (tmp_path / "empty.zip").write_bytes(content)
     with pytest.raises(UserError, match=r"empty\.zip: .*expected"):
         load_folder(tmp_path / "empty.zip", RGB)
+
+
+def test_there_may_be_more_pictures_than_memory_holds(pictures: Path, tmp_path: Path) -> None:
+    """A million of them were tried by hand: docs/scaling.md."""
+    (original,) = pictures.glob("train/class a/0.png")
+    for number in range(3000):
+        os.link(original, original.with_name(f"more {number}.png"))
+    tracemalloc.start()
+    try:
+        loaded = folder.load_folder(pictures, RGB, tmp_path / "arrays")
+        save_dataset(tmp_path / "arrays", loaded)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert loaded.train_images.nbytes > 9_000_000
+    assert peak < 4_000_000
+    np.testing.assert_array_equal(open_dataset(tmp_path / "arrays").train_images[2:20], 0)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dlvc.artifacts import read_json, read_npy, write_json, write_npy
 from dlvc.errors import UserError
+from dlvc.maps import parts_of
 
 Images = NDArray[np.uint8]  # (N, 28, 28) digits, or (N, 32, 32, 3) photos
 Labels = NDArray[np.int64]  # (N,), an index into the classes
@@ -99,8 +100,10 @@ def save_dataset(folder: Path, dataset: Dataset) -> None:
         UserError: the data set does not pass `check_dataset`; nothing is written then.
     """
     check_dataset(dataset)
-    for array in ARRAYS:
-        write_npy(folder / f"{array}.npy", getattr(dataset, array))
+    for name in ARRAYS:
+        array, path = getattr(dataset, name), folder / f"{name}.npy"
+        if not (isinstance(array, np.memmap) and path.absolute() == Path(str(array.filename))):
+            write_npy(path, array)  # what a loader has written by itself is there already
     write_json(folder / "summary.json", _summary(dataset))
 
 
@@ -144,7 +147,9 @@ def _describe(images: Images, labels: Labels, classes: Sequence[str]) -> dict[st
         "shape": list(images.shape[1:]),
         "counts": dict(zip(classes, counts, strict=True)),
         # An integer sum is exact, so that the digits do not depend on the order of summation.
-        "mean_pixel": round(int(images.sum(dtype=np.int64)) / images.size, 3),
+        "mean_pixel": round(
+            sum(int(part.sum(dtype=np.int64)) for part in parts_of(images)) / images.size, 3
+        ),
     }
 
 
@@ -152,5 +157,6 @@ def _digest(arrays: Sequence[NDArray[Any]]) -> str:
     """The first 16 hex digits of the SHA-256 over the arrays' bytes, little-endian, C order."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
+        for part in parts_of(array):
+            digest.update(np.ascontiguousarray(part, dtype=array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()[:16]

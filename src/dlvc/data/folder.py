@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import IO
 from unicodedata import category
@@ -15,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 from tqdm import tqdm
 
+from dlvc.artifacts import npy_writer, read_npy
 from dlvc.data.dataset import Dataset, Images, Labels
 from dlvc.data.picture import read_picture
 from dlvc.errors import UserError, first_line, one_line
@@ -32,16 +34,18 @@ Open = Callable[[str], IO[bytes]]
 Names = dict[str, list[str]]  # of the pictures of each class
 
 
-def load_folder(path: Path, shape: tuple[int, ...]) -> Dataset:
+def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
     """Read pictures that lie as train/<class>/* and test/<class>/*.
 
     They are turned upright, made gray or RGB, and resized (bilinear, antialiased) as `shape`
     asks. A .zip is read as it is, without unpacking it. Both may have one folder around train
-    and test. Hidden files and other files than pictures are passed over.
+    and test. Hidden files and other files than pictures are passed over. There may be more of them
+    than memory holds: they are written one by one, and what is returned are memory maps.
 
     Args:
         path: a folder or a .zip file.
         shape: (28, 28) for gray pictures, (32, 32, 3) for RGB.
+        into: the folder where train_images.npy and test_images.npy are to be.
 
     Returns:
         images uint8 (N, *shape), sorted by class and name; the classes sorted by name.
@@ -57,17 +61,18 @@ def load_folder(path: Path, shape: tuple[int, ...]) -> Dataset:
         pictures = sum(map(len, [*train.values(), *test.values()]))
         with tqdm(total=pictures, desc=path.name, unit="pictures", disable=None) as progress:
 
-            def read(part: Names) -> tuple[Images, Labels]:
-                ordered = [name for label in classes for name in sorted(part[label])]
-                images = np.empty((len(ordered), *shape), np.uint8)
-                for image, name in zip(images, ordered, strict=True):
-                    with open_file(name) as file:
-                        image[:] = read_picture(file, f"{path / name}", shape)
-                    progress.update()
-                counts = [len(part[label]) for label in classes]
-                return images, np.repeat(np.arange(CLASSES, dtype=np.int64), counts)
+            def read(part: str, pictures: Names) -> tuple[Images, Labels]:
+                counts = [len(pictures[label]) for label in classes]
+                images = into / f"{part}_images.npy"
+                with npy_writer(images, (sum(counts), *shape), np.uint8) as write:
+                    for name in chain.from_iterable(sorted(pictures[label]) for label in classes):
+                        with open_file(name) as file:
+                            write(read_picture(file, f"{path / name}", shape))
+                        progress.update()
+                return read_npy(images), np.repeat(np.arange(CLASSES, dtype=np.int64), counts)
 
-            return Dataset(f"pictures from {path.name}", None, classes, *read(train), *read(test))
+            name = f"pictures from {path.name}"
+            return Dataset(name, None, classes, *read("train", train), *read("test", test))
 
 
 @contextmanager
@@ -76,7 +81,7 @@ def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
     if path.is_dir():
         # No deeper than top/train/class/folder/file: enough to see a layout that is not ours.
         depths = ("/".join("*" * depth) for depth in range(1, 6))
-        files = [file for depth in depths for file in path.glob(depth)]
+        files = (file for depth in depths for file in path.glob(depth))
         yield [file.relative_to(path).as_posix() for file in files], partial(_open, path)
     elif path.is_file():
         try:
@@ -171,20 +176,20 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
     Raises:
         UserError: they do not lie as expected.
     """
-    pictures = [PurePosixPath(name) for name in names if _is_picture(PurePosixPath(name))]
-    for picture in pictures:
-        if any(category(letter) in UNPRINTABLE for letter in str(picture)):
-            raise UserError(f"{path}: {str(picture)!r} has a name that is no text; rename it")
-    tops = {picture.parts[0] for picture in pictures}
+    pictures = [name for name in names if _is_picture(PurePosixPath(name))]
+    for name in pictures:
+        if any(category(letter) in UNPRINTABLE for letter in name):
+            raise UserError(f"{path}: {name!r} has a name that is no text; rename it")
+    tops = {PurePosixPath(name).parts[0] for name in pictures}
     inside = 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
     parts: dict[str, Names] = {"train": {}, "test": {}}
-    for picture in pictures:
-        part, *rest = picture.parts[inside:]
+    for name in pictures:
+        part, *rest = PurePosixPath(name).parts[inside:]
         if part not in parts:
             continue
         if len(rest) != 2:
-            raise UserError(f"{path}: {picture} is in no class; expected {LAYOUT}")
-        parts[part].setdefault(rest[0], []).append(str(picture))
+            raise UserError(f"{path}: {name} is in no class; expected {LAYOUT}")
+        parts[part].setdefault(rest[0], []).append(name)
 
     train, test = parts["train"], parts["test"]
     if not train or not test:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from dlvc.features.glcm import PROPERTIES, cooccurring_pairs, graycoprops
 from dlvc.features.gray import check_images, to_gray
 from dlvc.features.histogram import histogram_energy_entropy
 from dlvc.features.lbp import local_binary_pattern
+from dlvc.maps import part_of
 
 FEATURE_NAMES = (
     "lbp_energy",
@@ -63,7 +63,7 @@ def extract(
     step = max(1, CHUNK_PIXELS // (height * width))
 
     def extract_from(start: int) -> int:
-        gray = to_gray(_part(images, start, start + step))  # (n, H, W)
+        gray = to_gray(part_of(images, start, start + step))  # (n, H, W)
         codes = local_binary_pattern(gray, lbp_neighbours, lbp_radius)
         pairs = cooccurring_pairs(gray, glcm_distance, glcm_angle, glcm_levels)
         magnitudes = gabor_magnitude(gray, gabor_frequency, gabor_theta)
@@ -86,16 +86,3 @@ def extract(
     finally:
         pool.shutdown(cancel_futures=True)
     return features
-
-
-def _part(images: NDArray[np.uint8], start: int, stop: int) -> NDArray[np.uint8]:
-    """`images[start:stop]`.
-
-    Of a memory map through a map of its own: a page that was touched counts as this process's
-    memory for as long as its map lives, and in the end that would be all of the file.
-    """
-    if isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap):
-        part = images[start:stop]
-        offset = images.offset + start * images.strides[0]
-        return np.memmap(images.filename, part.dtype, "r", offset, part.shape)
-    return images[start:stop]

@@ -28,7 +28,7 @@ def load(settings: Digits) -> Dataset:
         case "mnist":
             return load_mnist(RAW, os.environ.get("DLVC_MIRROR"))
         case "folder":
-            return load_folder(Path(settings.path), DIGIT_SHAPE)
+            return load_folder(Path(settings.path), DIGIT_SHAPE, DIGITS)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def load(settings: Photos) -> Dataset:
         case "cifar10":
             return load_cifar10(RAW, os.environ.get("DLVC_MIRROR"))
         case "folder":
-            return load_folder(Path(settings.path), PHOTO_SHAPE)
+            return load_folder(Path(settings.path), PHOTO_SHAPE, PHOTOS)
 
 
 def main() -> None:
