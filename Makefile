@@ -64,7 +64,7 @@ campaigns: chaos  ## all of docs/reliability.md: kills, flipped bits, hostile fi
 	@python -m campaigns.params --inputs 12000 --seed 5
 	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m campaigns.disk --runs 20 --seed 1
 
-test: lint  ## lint, types, and all tests (three quarters of an hour on two cores)
+test: lint  ## lint, types, and all tests (about an hour on two cores)
 	@python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## ruff (rules and format) and mypy

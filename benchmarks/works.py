@@ -45,6 +45,7 @@ def runtime() -> Runtime:
         Settings(
             device="cpu",
             threads=2,
+            processes=1,
             precision="float32",
             memory_format="channels_last",
             compile=False,

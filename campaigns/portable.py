@@ -115,7 +115,8 @@ def train(
 ) -> nn.Module:
     """One epoch on two threads, as a stage would train."""
     settings = Settings(
-        device="cpu", threads=2, precision="float32", memory_format="channels_last", compile=False,
+        device="cpu", threads=2, processes=1, precision="float32", memory_format="channels_last",
+        compile=False,
         reproducible="portable" if instructions_are_pinned() else "machine",
     )  # fmt: skip
     model = prepare_runtime(settings).prepare(initialise(build, seed=7))

@@ -12,10 +12,10 @@ from tests.imports import ROOT, SOURCE, direct_imports, import_closure, module_f
 
 # A room may import from those after it, and from itself.
 ORDER = [
-    "stages", "cli", "run", "server", "database", "plots", "profiles", "ledger", "exercises",
-    "results", "verify", "tracking", "figures", "learning", "models", "features", "data", "lock",
-    "inputs", "process", "portable", "kept", "hashes", "git", "params", "sections", "command",
-    "artifacts", "pickles", "errors",
+    "stages", "ranks", "cli", "run", "server", "database", "plots", "profiles", "ledger",
+    "shards", "exercises", "results", "verify", "tracking", "figures", "learning", "models",
+    "features", "data", "lock", "inputs", "process", "portable", "kept", "hashes", "git", "params",
+    "sections", "command", "sealed", "artifacts", "maps", "pickles", "errors",
 ]  # fmt: skip
 STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
 PIPELINE = {

@@ -76,6 +76,8 @@ def test_nothing_but_data_threads_seeds_and_the_small_densenet_is_ours():
     ours = set(flatten(CONTENT)) - set(LECTURES)
     exercises = ("claims.", "costs.")
     assert {key for key in ours if not key.startswith(("data.", "runtime.", *exercises))} == {
+        "features.shards",
+        "features.workers",
         "perceptron.seed",
         "perceptron.seeds",
         "update_rules.seed",

@@ -1,4 +1,4 @@
-"""The few commands that are no stage: run, verify, report, sync, which, profile and servers."""
+"""The few commands that are no stage."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from dlvc.command import run_command
 from dlvc.database import run_database
 from dlvc.errors import UserError, short
+from dlvc.params import read_params
 from dlvc.profiles import as_overrides, parse_overrides, read_profile
 from dlvc.run import run_pipeline
 from dlvc.server import serve
@@ -15,6 +16,8 @@ from dlvc.tracking.linked import link_report
 from dlvc.tracking.sync import sync
 from dlvc.tracking.which import which_run
 from dlvc.verify.report import verify
+
+PHOTOS = Path("data/photos")
 
 
 def main() -> None:
@@ -41,6 +44,8 @@ def _main() -> None:
     commands.add_parser("sync", help="bring MLflow to the state of dvc.lock")
     which = commands.add_parser("which", help="print the MLflow run that a file comes from")
     which.add_argument("file", type=Path)
+    features = commands.add_parser("features", help="compute a part of the features")
+    features.add_argument("--shard", required=True, metavar="i/N", help="0/N to N-1/N")
     profile = commands.add_parser("profile", help="print a profile as words for `dvc exp run`")
     profile.add_argument("name")
     database = commands.add_parser("database", help="start or stop PostgreSQL for `dlvc server`")
@@ -65,6 +70,11 @@ def _main() -> None:
         raise UserError(
             f"{short(' '.join(rest))} is not understood; see dlvc {arguments.command} --help"
         )
+    _run_other(arguments)
+
+
+def _run_other(arguments: argparse.Namespace) -> None:
+    """A command that has only its own arguments."""
     match arguments.command:
         case "verify":
             if not verify(Path.cwd()):
@@ -75,6 +85,10 @@ def _main() -> None:
             print(sync(Path.cwd()))
         case "which":
             print(which_run(Path.cwd(), arguments.file))
+        case "features":
+            from dlvc.shards import make_shard  # Numba takes a second, which the others can spare
+
+            print(make_shard(PHOTOS, read_params().features, arguments.shard))
         case "profile":
             print(*as_overrides(read_profile(arguments.name)))
         case "database":

@@ -61,6 +61,13 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _compilation_is_for_one_process(self) -> Params:
+        if self.runtime.compile and self.runtime.processes > 1:
+            found = f"runtime.processes is {self.runtime.processes} and runtime.compile is true"
+            raise ValueError(f"{found}; allowed: one of them, 1 or false")
+        return self
+
+    @model_validator(mode="after")
     def _pictures_are_on_this_machine(self) -> Params:
         # DVC would load an address, and keep it with its password in dvc.lock. OmegaConf, by which
         # `-S` changes params.yaml, would put a variable of the environment in the place of ${...},

@@ -68,13 +68,25 @@ def end_with_dvc() -> None:
     if parent is None or parent.pid == 1:
         _terminate()
     else:
-        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+        _follow(parent, "the dvc that started this stage is gone: it stops, too")
 
 
-def _follow(process: psutil.Process) -> None:
-    process.wait()
-    say("the dvc that started this stage is gone: it stops, too")
-    _terminate()
+def end_with_parent() -> None:
+    """Have this process terminated when the one that started it is gone."""
+    parent = psutil.Process().parent()
+    if parent is None or parent.pid == 1:
+        _terminate()
+    else:
+        _follow(parent, "the launcher of this process is gone: it stops, too")
+
+
+def _follow(process: psutil.Process, message: str) -> None:
+    def wait() -> None:
+        process.wait()
+        say(message)
+        _terminate()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _terminate() -> None:

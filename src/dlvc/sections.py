@@ -25,6 +25,7 @@ class Runtime(Section):
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Annotated[int, Field(ge=1, le=256)]
+    processes: Annotated[int, Field(ge=1, le=64)]
     precision: Literal["float32", "bfloat16"]
     memory_format: Literal["channels_last", "contiguous"]
     compile: bool
@@ -93,8 +94,10 @@ class Gabor(Section):
 
 
 class Features(Section):
-    """The nine texture features of lecture 3."""
+    """The nine texture features of lecture 3, and in how many parts they are computed."""
 
+    shards: Annotated[int, Field(ge=1, le=100_000)]
+    workers: Annotated[int, Field(ge=1, le=256)]
     lbp: LBP
     glcm: GLCM
     gabor: Gabor

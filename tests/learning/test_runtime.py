@@ -30,6 +30,7 @@ def prepared(**changed) -> Runtime:
     usual = {
         "device": "cpu",
         "threads": 1,
+        "processes": 1,
         "precision": "float32",
         "memory_format": "channels_last",
         "compile": False,

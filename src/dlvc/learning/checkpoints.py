@@ -35,13 +35,14 @@ from dlvc.kept import CHECKPOINTS, COMPLETE, LOCK, lock_of
 from dlvc.learning.runtime import computed_with
 from dlvc.learning.samples import Samples
 from dlvc.learning.state import TrainingState
+from dlvc.learning.world import ALONE, World
+from dlvc.sealed import read_sealed, write_sealed
 
 AFTER_AN_EPOCH = 1  # seconds: shorter epochs share a checkpoint, or thousands would be written
 WITHIN_AN_EPOCH = 20  # seconds
 SHARE = 10  # at most a tenth of the time goes into writing them
 TO_STOP = 1.5  # seconds from Ctrl-C to the next point at which a training can be left
 KEPT = 4  # of one stage, for values that were tried, interrupted, and are come back to
-DIGEST = hashlib.sha256().digest_size
 UNTOLD = "dlvc.tracking"  # it gives nothing back, so no result depends on it
 
 
@@ -54,11 +55,15 @@ class Checkpoint:
 
     A checkpoint is written after an epoch and every `WITHIN_AN_EPOCH` seconds within one. Ctrl-C
     and SIGTERM stop the training at the next point at which it can be left, after a last one.
+
+    In a `world` of several processes all are in the same state after each batch. The first one
+    keeps it; the others only get what it finds.
     """
 
-    def __init__(self, stage: str, params: Mapping[str, Any]) -> None:
+    def __init__(self, stage: str, params: Mapping[str, Any], world: World = ALONE) -> None:
         self._stage = stage
         self._params = params
+        self._world = world
         self._folder = Path(os.environ.get("DVC_ROOT", ".")) / CHECKPOINTS
         self._path: Path | None = None
         self._lock: FileLock | None = None
@@ -87,8 +92,12 @@ class Checkpoint:
         self, state: TrainingState, train: Samples, test: Samples
     ) -> Iterator[Callable[[], None]]:
         """Bring `state` to where it was left, if it was; give what to call wherever it can be."""
+        if not self._world.is_first:
+            self._restore(state, self._world.from_first(b""))
+            yield lambda: None
+            return
         self._take_place(self._key(state, train, test))
-        self._restore(state)
+        self._restore(state, self._world.from_first(self._find()))
         self._written = time.monotonic()
         before = handle(self._ask)
         try:
@@ -137,24 +146,28 @@ class Checkpoint:
             old.unlink(missing_ok=True)
             lock_of(old).unlink(missing_ok=True)
 
-    def _restore(self, state: TrainingState) -> None:
-        """Go on from the checkpoint, unless it is damaged or DVC has its result already."""
+    def _find(self) -> bytes:
+        """The state to go on from; nothing where it is damaged or DVC has its result already."""
         if self._path is None:
-            return
+            return b""
         for path in (self._path, _complete(self._path)):
-            content = path.read_bytes() if path.exists() else b""
-            if not content:
+            if not path.exists():
                 continue
-            if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+            content = read_sealed(path)
+            if content is None:
                 say(f"{path}: damaged, not used; the training begins anew")
                 continue
-            saved = torch.load(io.BytesIO(content[DIGEST:]), map_location="cpu", weights_only=True)
-            if path != self._path and self._is_known_to_dvc(saved["model"]):
+            if path != self._path and self._is_known_to_dvc(_load(content)["model"]):
                 path.unlink()  # its stage is run anew because somebody wants it so
                 continue
-            state.restore(saved)
-            say(f"goes on {state}")
-            return
+            return content
+        return b""
+
+    def _restore(self, state: TrainingState, content: bytes) -> None:
+        if content:
+            state.restore(_load(content))
+            if self._world.is_first:
+                say(f"goes on {state}")
 
     def _is_known_to_dvc(self, weights: Mapping[str, Tensor]) -> bool:
         """Whether dvc.lock names the very weights: then the stage's end was not lost."""
@@ -175,13 +188,10 @@ class Checkpoint:
         if self._path is None:
             return
         began = time.monotonic()
-        content = io.BytesIO(bytes(DIGEST))
-        content.seek(DIGEST)
+        content = io.BytesIO()
         torch.save(state.save(), content)
-        content.seek(0)
-        content.write(hashlib.sha256(content.getbuffer()[DIGEST:]).digest())
         try:
-            artifacts.write_bytes(self._path, content.getbuffer())
+            write_sealed(self._path, content.getbuffer())
         except UserError as error:
             say(f"no checkpoint was written: {error}")
         self._written = time.monotonic()
@@ -208,6 +218,11 @@ class Checkpoint:
 
 def _complete(path: Path) -> Path:
     return path.with_suffix(COMPLETE)
+
+
+def _load(content: bytes) -> dict[str, Any]:
+    saved: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return saved
 
 
 def _source(module: ModuleType) -> bytes:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from dlvc.learning.samples import Pass, Samples
+from dlvc.learning.world import ALONE, World
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -39,6 +40,19 @@ class Evaluation:
         )
 
 
+def loss_of_part(
+    loss_function: LossFunction, outputs: Tensor, labels: Tensor, batch: slice
+) -> Tensor:
+    """What some of a batch's samples contribute to the mean loss of the batch."""
+    size = batch.stop - batch.start
+    if len(labels) == size:
+        return loss_function(outputs, labels)
+    if len(labels) == 0:
+        return outputs.sum()  # 0, as its gradients are
+    loss: Tensor = loss_function(outputs, labels) * (len(labels) / size)
+    return loss
+
+
 def in_order(samples: Samples) -> Pass:
     """A pass over samples as they stand, at its beginning."""
     return Pass.over(torch.arange(len(samples), device=samples.labels.device), EVALUATION_BATCH)
@@ -46,14 +60,22 @@ def in_order(samples: Samples) -> Pass:
 
 @torch.no_grad()
 def evaluate_batches(
-    model: nn.Module, loss_function: LossFunction, samples: Samples, testing: Pass
+    model: nn.Module,
+    loss_function: LossFunction,
+    samples: Samples,
+    testing: Pass,
+    world: World = ALONE,
 ) -> Iterator[None]:
     """Pass what is left of `testing` through a model; yields after each batch."""
     model.eval()
     while not testing.is_complete:
-        batch = testing.order[testing.batch(testing.done)]
-        outputs = model(samples.images.index_select(0, batch))
-        testing.note(loss_function(outputs, samples.labels.index_select(0, batch)), outputs)
+        batch = testing.batch(testing.done)
+        part = world.share_of(batch)
+        numbers = testing.order[part]
+        outputs = model(samples.images.index_select(0, numbers))
+        labels = samples.labels.index_select(0, numbers)
+        loss = loss_of_part(loss_function, outputs, labels, batch)
+        world.add_up(testing.note(loss, outputs, part))
         yield
 
 

@@ -7,19 +7,26 @@ step taken? Every model of lectures 5 to 40 goes through `fit`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dlvc.errors import UserError
-from dlvc.learning.evaluation import Evaluation, LossFunction, evaluate_batches, in_order
+from dlvc.learning.evaluation import (
+    Evaluation,
+    LossFunction,
+    evaluate_batches,
+    in_order,
+    loss_of_part,
+)
 from dlvc.learning.optimizers import Optimizer
 from dlvc.learning.progress import progress_bar
 from dlvc.learning.samples import Pass, Samples
 from dlvc.learning.state import Epoch, TrainingState
+from dlvc.learning.world import ALONE, World
 
 CHECK_EVERY = 50  # updates between two looks at the loss: a look makes a GPU wait
 
@@ -56,31 +63,41 @@ def train_one_epoch(
     training: Pass,
     *,
     accumulate: bool = False,
+    world: World = ALONE,
 ) -> Iterator[None]:
     """Pass what is left of `training` through the model; yields after each batch.
 
     With `accumulate` the gradients of all batches add up, as the gradient of the mean of their
     losses, and one update follows at the end: lecture 24a and lecture 5. (The notebooks add up the
     losses and go backward once, holding every batch's activations; the gradient is the same and
-    this holds one batch's.) Without, every batch is followed by its update.
+    this holds one batch's.) Without, every batch is followed by its update. Of each batch this
+    process takes its share in the `world`; gradients and losses become those of the whole.
     """
     model.train()
+    parameters = list(model.parameters())
     labels = samples.labels.index_select(0, training.order)  # in the order in which they pass
     while not training.is_complete:
         batch = training.batch(training.done)
-        outputs = model(samples.images.index_select(0, training.order[batch]))
-        loss = loss_function(outputs, labels[batch])
+        part = world.share_of(batch)
+        outputs = model(samples.images.index_select(0, training.order[part]))
+        loss = loss_of_part(loss_function, outputs, labels[part], batch)
         if accumulate:
             (loss / training.batches).backward()  # type: ignore[no-untyped-call]
         else:
             loss.backward()  # type: ignore[no-untyped-call]
+            world.add_up(_gradients(parameters))
             optimizer.step()
             optimizer.zero_grad()
-        training.note(loss, outputs)
+        world.add_up(training.note(loss, outputs, part))
         yield
     if accumulate:
+        world.add_up(_gradients(parameters))
         optimizer.step()
         optimizer.zero_grad()
+
+
+def _gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    return [w.grad for w in parameters if w.grad is not None]
 
 
 def fit(
@@ -96,12 +113,14 @@ def fit(
     accumulate: bool = False,
     one_epoch: Callable[..., Iterator[None]] = train_one_epoch,
     checkpoint: Keeper | None = None,
+    world: World = ALONE,
 ) -> Iterator[Epoch]:
     """Train `model` in place, one record an epoch.
 
     `generator` draws the order of the samples, afresh for every epoch. `one_epoch` passes them
     once: `train_one_epoch`, or what does the same another way. With a `checkpoint` a training that
-    was left goes on where it was; the epochs before come again as records, not as work. Raises
+    was left goes on where it was; the epochs before come again as records, not as work. All
+    processes of a `world` call this with the same arguments, and get the same records. Raises
     `DivergedError` that names the epoch and the update when the loss is no longer a finite number.
     """
     state = TrainingState(model, optimizer, generator)
@@ -115,15 +134,16 @@ def fit(
             if state.testing is None:
                 with progress_bar(f"epoch {number}/{epochs}", training) as show:
                     for _ in one_epoch(
-                        model, loss_function, optimizer, train, training, accumulate=accumulate
-                    ):
+                        model, loss_function, optimizer, train, training,
+                        accumulate=accumulate, world=world,
+                    ):  # fmt: skip
                         if training.done % CHECK_EVERY == 0 or training.is_complete:
                             show(_finite_loss(training, number, updates, accumulate=accumulate))
                         may_be_left_here()
                 state.testing = in_order(test)
             updates += 1 if accumulate else training.batches
 
-            for _ in evaluate_batches(model, loss_function, test, state.testing):
+            for _ in evaluate_batches(model, loss_function, test, state.testing, world):
                 may_be_left_here()
             result = Evaluation.of(state.testing, test)
             if not math.isfinite(result.loss):

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from dlvc.learning.evaluation import LossFunction
 from dlvc.learning.optimizers import GradientDescent
 from dlvc.learning.samples import Pass, Samples
+from dlvc.learning.world import ALONE, World
 from dlvc.models.mlp import MLP
 
 AT_A_TIME = 10_000  # images: a third of a second
@@ -35,6 +36,7 @@ def train_one_epoch(
     training: Pass,
     *,
     accumulate: bool = False,
+    world: World = ALONE,
 ) -> Iterator[None]:
     """What `dlvc.learning.loop.train_one_epoch` does, for an `MLP` and batches of one image.
 
@@ -47,6 +49,7 @@ def train_one_epoch(
         or loss_function is not F.cross_entropy
         or accumulate
         or training.batch_size != 1
+        or world != ALONE
     ):
         raise TypeError("written out is an MLP's cross entropy and gradient descent by one image")
     images = samples.images.flatten(1).numpy()  # (N, 784) uint8

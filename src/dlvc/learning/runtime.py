@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from dlvc.errors import UserError
+from dlvc.learning.batch_norm import normalise_together
+from dlvc.learning.world import ALONE, World, is_launched, local_rank, world_size
 from dlvc.portable import instructions_are_pinned
 from dlvc.sections import Runtime as Settings
 
@@ -35,6 +37,7 @@ class Runtime:
     memory_format: torch.memory_format
     reduced: torch.dtype | None  # what matrix products and convolutions are computed in, if less
     compile: bool
+    world: World = ALONE
 
     def prepare(self, model: Model) -> Model:
         """The same model, moved to the device, and changed so that it computes as was asked for.
@@ -42,6 +45,8 @@ class Runtime:
         Its parameters stay float32, and so does what it puts out.
         """
         model = model.to(self.device).to(memory_format=self.memory_format)
+        if self.world.size > 1:
+            normalise_together(model, self.world)
         if self.reduced is not None:
             forward = torch.autocast(self.device.type, dtype=self.reduced)(model.forward)
 
@@ -73,18 +78,26 @@ def prepare_runtime(settings: Settings) -> Runtime:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(settings.threads)
     _keep_freed_memory()
-    device = _choose_device(settings)
+    device = torch.device(_choose_device(settings))
+    if device.type == "cuda" and is_launched():
+        device = _own_gpu()
     compiler = os.environ.get("CXX", "g++")
-    if settings.compile and device == "cpu" and not shutil.which(compiler):
+    if settings.compile and device.type == "cpu" and not shutil.which(compiler):
         raise UserError(
             f"params.yaml: runtime.compile is true, which needs a C++ compiler, and {compiler} is "
             "not found here; install it, or set it to false"
         )
+    if settings.compile and is_launched():
+        raise UserError(
+            "params.yaml: runtime.compile is true, which is for one process on one machine; set it "
+            "to false"
+        )
     return Runtime(
-        device=torch.device(device),
+        device=device,
         memory_format=MEMORY_FORMATS[settings.memory_format],
         reduced=torch.bfloat16 if settings.precision == "bfloat16" else None,
         compile=settings.compile,
+        world=World.join(device.type),
     )
 
 
@@ -111,6 +124,18 @@ def _choose_device(settings: Settings) -> str:
     return settings.device
 
 
+def _own_gpu() -> torch.device:
+    """One for each process of a machine."""
+    if local_rank() >= torch.cuda.device_count():
+        raise UserError(
+            f"params.yaml: runtime.processes needs a GPU for each, and torch finds "
+            f"{torch.cuda.device_count()} here; lower it, or set runtime.device to cpu"
+        )
+    device = torch.device("cuda", local_rank())
+    torch.cuda.set_device(device)
+    return device
+
+
 def computed_with(device: torch.device) -> str:
     """What the last digits of a result depend on besides parameters, data and code.
 
@@ -125,6 +150,7 @@ def computed_with(device: torch.device) -> str:
         [
             processor,
             f"threads: {torch.get_num_threads()}",
+            *([f"processes: {world_size()}"] if world_size() > 1 else []),
             f"torch {torch.__version__}",
             f"numpy {np.__version__}",
             f"{platform.system()} {platform.machine()}",

@@ -35,7 +35,8 @@ class Pass:
 
     `order` int64 `(N,)` are the samples' numbers in the order in which they pass; `losses` float32
     `(batches,)` the mean loss of each batch, `predicted` int64 `(N,)` the class predicted for each
-    sample, in that order. Of the last two, what belongs to the first `done` batches is valid.
+    sample, in that order. Of the last two, what belongs to the first `done` batches is valid, and
+    the rest is zero.
     `classes` is how many outputs the model has, known after the first batch.
     """
 
@@ -78,12 +79,15 @@ class Pass:
         start = number * self.batch_size
         return slice(start, min(start + self.batch_size, len(self.order)))
 
-    def note(self, loss: Tensor, outputs: Tensor) -> None:
-        """Keep what the next batch has brought: its mean loss, and outputs `(n, classes)`."""
+    def note(self, loss: Tensor, outputs: Tensor, part: slice) -> list[Tensor]:
+        """Keep what a part of the next batch has brought: its part of the batch's mean loss, and
+        outputs `(n, classes)`. Returns what the other parts' are to be added to, in place."""
+        batch = self.batch(self.done)
         self.losses[self.done] = loss.detach()
-        self.predicted[self.batch(self.done)] = outputs.detach().argmax(dim=1)
+        self.predicted[part] = outputs.detach().argmax(dim=1)
         self.classes = outputs.shape[1]
         self.done += 1
+        return [self.losses[self.done - 1], self.predicted[batch]]
 
     def mean_loss(self) -> float:
         """The mean over samples, of a complete pass."""

@@ -69,6 +69,7 @@ class Training(Generic[Model]):
             accumulate=self.accumulate,
             one_epoch=self.one_epoch,
             checkpoint=checkpoint,
+            world=self.runtime.world,
         )
 
     def from_seeds(
@@ -82,7 +83,8 @@ class Training(Generic[Model]):
         for number, seed in enumerate(seeds):
             if len(seeds) > 1:
                 print(f"seed {seed}", flush=True)
-            with Checkpoint(f"{stage}_seed_{seed}" if number else stage, params) as checkpoint:
+            name = f"{stage}_seed_{seed}" if number else stage
+            with Checkpoint(name, params, self.runtime.world) as checkpoint:
                 model, epochs = self.begin(seed, checkpoint)
                 curve = follow(epochs, (lambda _record: None) if number else tell)
             trained.append(Trained(seed, model, curve))

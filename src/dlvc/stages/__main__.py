@@ -17,6 +17,7 @@ from dlvc.kept import keep_lock
 from dlvc.params import PARAMS_FILE, read_params
 from dlvc.portable import pin_instructions
 from dlvc.process import end_with_dvc, one_writer
+from dlvc.ranks import launch, several_processes
 
 STAGES = sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
 
@@ -41,7 +42,10 @@ def main() -> None:
     with one_writer("@".join([stage, *variants])):
         keep_lock()
         inputs = Inputs.of(stage, *variants)
-        module.main(*variants)
+        if getattr(module, "TOGETHER", False) and several_processes(read_params().runtime):
+            launch(stage, read_params().runtime)
+        else:
+            module.main(*variants)
         inputs.check_unchanged(stage, *variants)
 
 

@@ -20,6 +20,7 @@ from dlvc.tracking import stage_run
 
 PHOTOS = Path("data/photos")
 RESULTS = Path("results/densenet")
+TOGETHER = True  # `runtime.processes` train it together
 
 
 def kernels(model: DenseNet121) -> dict[str, Tensor]:
@@ -50,8 +51,12 @@ def main() -> None:
         runtime=runtime,
     )
     logged = params.select("runtime", "densenet")
-    with stage_run("densenet", RESULTS, logged, device=runtime.device) as run:
+    with stage_run(
+        "densenet", RESULTS, logged, device=runtime.device, silent=not runtime.world.is_first
+    ) as run:
         trained = training.from_seeds(settings.all_seeds, "densenet", logged, run.log_epoch)
+        if not runtime.world.is_first:
+            return
         model = trained[0].model
         save_training(RESULTS, trained, summary, title="DenseNet-121", lecture_scale=True)
         save_layers(RESULTS, model, test.images[:1])

@@ -8,32 +8,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from skimage.feature import graycomatrix
-from tqdm import tqdm
 
 from dlvc.artifacts import read_json, write_figure, write_json, write_npy, write_pickle
 from dlvc.data.dataset import open_dataset
-from dlvc.features import (
-    FEATURE_NAMES,
-    extract,
-    gabor_magnitude,
-    local_binary_pattern,
-    to_gray,
-)
+from dlvc.features import FEATURE_NAMES, gabor_magnitude, local_binary_pattern, to_gray
 from dlvc.features.normalise import Scale
 from dlvc.figures.features import draw_feature_maps, draw_features_by_class
-from dlvc.params import flatten, read_params
+from dlvc.params import read_params
 from dlvc.sections import Features
+from dlvc.shards import Shards
 from dlvc.tracking import stage_run
 
 PHOTOS = Path("data/photos")
 FEATURES = Path("data/features")
-
-
-def extract_all(title: str, images: NDArray[np.uint8], settings: Features) -> NDArray[np.float64]:
-    """The features `(N, 9)` of all images, with a progress bar."""
-    arguments = {key.replace(".", "_"): x for key, x in flatten(settings.model_dump()).items()}
-    with tqdm(total=len(images), desc=title, unit="image", disable=None) as bar:
-        return extract(images, **arguments, progress=lambda done: bar.update(done - bar.n))
 
 
 def draw_maps(image: NDArray[np.uint8], name: str, settings: Features) -> Figure:
@@ -57,8 +44,9 @@ def main() -> None:
     photos, summary = open_dataset(PHOTOS), read_json(PHOTOS / "summary.json")
 
     with stage_run("features", FEATURES, params.select("features")):
-        train = extract_all("train", photos.train_images, settings)
-        test = extract_all("test", photos.test_images, settings)
+        shards = Shards(PHOTOS, settings)
+        shards.make_missing()
+        train, test = shards.merge()
         scale = Scale.of(train)
 
         write_pickle(FEATURES / "trainFeats.pkl", scale.normalise(train))
@@ -75,3 +63,4 @@ def main() -> None:
         write_figure(FEATURES / "maps.png", draw_maps(photos.train_images[0], first, settings))
         by_class = draw_features_by_class(train, photos.train_labels, FEATURE_NAMES, photos.classes)
         write_figure(FEATURES / "by_class.png", by_class)
+        shards.forget()

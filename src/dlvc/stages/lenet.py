@@ -20,6 +20,7 @@ from dlvc.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/lenet")
+TOGETHER = True  # `runtime.processes` train it together
 
 
 def kernels(model: LeNet) -> dict[str, Tensor]:
@@ -46,8 +47,12 @@ def main() -> None:
         runtime=runtime,
     )
     logged = params.select("runtime", "lenet")
-    with stage_run("lenet", RESULTS, logged, device=runtime.device) as run:
+    with stage_run(
+        "lenet", RESULTS, logged, device=runtime.device, silent=not runtime.world.is_first
+    ) as run:
         trained = training.from_seeds(settings.all_seeds, "lenet", logged, run.log_epoch)
+        if not runtime.world.is_first:
+            return
         model = trained[0].model
         save_training(RESULTS, trained, summary, title="LeNet", lecture_scale=True)
         save_layers(RESULTS, model, test.images[:1])

@@ -145,17 +145,26 @@ class StageRun:
 
 @contextmanager
 def stage_run(
-    stage: str, outs: Path, params: Mapping[str, Any], *, device: object = "cpu"
+    stage: str,
+    outs: Path,
+    params: Mapping[str, Any],
+    *,
+    device: object = "cpu",
+    silent: bool = False,
 ) -> Iterator[StageRun]:
     """The run of one stage: RUNNING in MLflow while the block runs, then as the block ended.
 
     `stage` is its name in dvc.lock, `outs` the folder or file that it leaves, `params` its
-    parameters with flat names as in params.yaml.
+    parameters with flat names as in params.yaml. Of several processes that run it together, all
+    but one are `silent`.
     """
     mode = os.environ.get(MODE, "")
     if mode not in {"", "strict"}:
         raise UserError(f"{MODE} is {mode!r}; allowed: strict, or leave it out")
     run = StageRun(stage, outs, strict=mode == "strict")
+    if silent:
+        yield run
+        return
     run.begin(params, str(device))
     try:
         yield run

@@ -1,0 +1,152 @@
+"""LeNet and DenseNet trained by two real processes, by torch's own launcher, over gloo."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from campaigns.undisturbed import differences, processes, words_of
+from dlvc.artifacts import read_csv, read_weights
+from tests.pipeline.project import SMALL, Project
+
+TOGETHER = {
+    "runtime.processes": 2, "lenet.epochs": 4, "densenet.epochs": 1,
+    "data.photos.bundled.train": 200, "data.photos.bundled.test": 50,
+}  # fmt: skip
+TRAINED = ("lenet", "densenet")
+LONG = {
+    "lenet": {"lenet.epochs": 60},
+    "densenet": {"densenet.epochs": 5},
+}
+QUANTITIES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Project:
+    """Each model trained by one process."""
+    project = Project.copy(tmp_path_factory.mktemp("alone"), {**SMALL, **TOGETHER})
+    project.set({"runtime.processes": 1})
+    project.dvc("repro", *TRAINED)
+    return project
+
+
+@pytest.fixture(scope="module")
+def both(alone, tmp_path_factory) -> Project:
+    """The same, by two."""
+    project = alone.duplicate(tmp_path_factory.mktemp("both") / "dlvc")
+    project.set({"runtime.processes": 2})
+    project.dvc("repro", *TRAINED)
+    project.sync()
+    return project
+
+
+@pytest.fixture
+def project(both, tmp_path) -> Project:
+    """For tests that change it."""
+    return both.duplicate(tmp_path / "dlvc")
+
+
+def ranks(project):
+    """The processes that train, by their rank."""
+    found = [one for one in processes(project) if "dlvc.ranks" in words_of(one)]
+    return {int(one.environ()["RANK"]): one for one in found if one.is_running()}
+
+
+def launcher(project, stage):
+    (found,) = (p for p in processes(project) if words_of(p)[1:] == ["-m", "dlvc.stages", stage])
+    return found
+
+
+def train_and_wait(project, stage, epochs):
+    """`dvc repro`, after some epochs of a long training."""
+    project.set(LONG[stage])
+    run = project.start("dvc", "repro", stage)
+    project.wait_for(lambda: run.text().count("\nepoch ") >= epochs)
+    return run
+
+
+@pytest.mark.parametrize("stage", TRAINED)
+def test_two_processes_learn_what_one_learns(stage, alone, both):
+    """To the last digits, which Adam blows up from update to update: tests/learning/test_world.py
+    holds single updates to them."""
+    file = f"results/{stage}/curves.csv"
+    for one, two in zip(read_csv(alone.root / file), read_csv(both.root / file), strict=True):
+        assert one["updates"] == two["updates"]
+        for quantity in QUANTITIES:
+            assert float(two[quantity]) == pytest.approx(float(one[quantity]), abs=0.02)
+
+
+def test_lenets_weights_are_the_same_to_four_digits(alone, both):
+    one, two = (
+        read_weights(project.root / "results/lenet/weights.safetensors")
+        for project in (alone, both)
+    )
+    for name, value in one.items():
+        np.testing.assert_allclose(two[name], value, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("stage", TRAINED)
+def test_there_is_one_run_in_mlflow_and_it_says_how_many_computed(stage, both):
+    (run,) = (run for run in both.runs(stage) if run.data.params["runtime.processes"] == "2")
+    assert run.info.status == "FINISHED"
+    assert "processes: 2" in both.read(f"results/{stage}/metrics.json")
+
+
+def test_again_gives_the_same_bytes(both, project):
+    project.dvc("repro", "--force", "--single-item", *TRAINED)
+    assert not differences(both, project)
+
+
+@pytest.mark.parametrize(
+    ("stage", "rank", "epochs"),  # so many that there is a checkpoint
+    [("lenet", 0, 10), ("lenet", 1, 10), ("densenet", 1, 2)],
+)
+def test_after_a_kill_all_go_on_and_end_with_the_same_bytes(stage, rank, epochs, project, tmp_path):
+    run = train_and_wait(project, stage, epochs)
+    ranks(project)[rank].kill()
+    said = run.said()
+    assert run.returncode == 0, said
+    assert "goes on " in said
+    assert "Traceback" not in said
+    undisturbed = project.duplicate(tmp_path / "undisturbed")
+    undisturbed.dvc("repro", "--force", "--single-item", stage)
+    assert not differences(undisturbed, project)
+
+
+def test_ctrl_c_stops_all_of_them_and_the_same_command_goes_on(project):
+    run = train_and_wait(project, "lenet", epochs=4)
+    began = time.monotonic()
+    os.killpg(run.pid, signal.SIGINT)
+    said = run.said(30)
+    assert time.monotonic() - began < 15
+    assert not ranks(project)
+    assert "the same command goes on from there" in said
+    assert "Connection" not in said
+    again = project.dvc("repro", "lenet")
+    assert "goes on " in again.stderr
+
+
+def test_they_end_when_their_launcher_is_killed(project):
+    run = train_and_wait(project, "lenet", epochs=2)
+    launcher(project, "lenet").kill()
+    run.said(60)
+    project.wait_for(lambda: not ranks(project), seconds=15)
+
+
+def test_a_mistake_is_told_once_in_one_line(project):
+    project.set({"lenet.learning_rate": 1e30})
+    told = project.call("python", "-m", "dlvc.stages", "lenet", ok=False)
+    assert told.returncode == 2
+    assert told.stderr.count("\n") == 1, told.stderr
+    assert told.stderr.startswith("error: the ")
+    assert "a lower learning_rate in params.yaml may help" in told.stderr
+
+
+def test_more_threads_than_cores_are_advised_against(project):
+    project.set({"runtime.threads": 2 * (os.cpu_count() or 1), "lenet.epochs": 1})
+    told = project.call("python", "-m", "dlvc.stages", "lenet")
+    assert "a lower runtime.threads in params.yaml is faster" in told.stderr

@@ -1,0 +1,135 @@
+"""Every command of docs/scaling.md, as it stands there. What is not at hand is played: the second
+machine by a second clone on loopback, Slurm by a program that runs an array's tasks in turn."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from campaigns.undisturbed import processes, words_of
+from tests.imports import ROOT
+from tests.pipeline.project import SMALL, Project
+
+DOCUMENT = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
+SBATCH = """#!/bin/bash
+# sbatch -W --array=FIRST-LAST --wrap COMMAND
+[ "$1" = -W ] && [ "$3" = --wrap ] || exit 2
+range=${2#--array=}
+first=${range%-*} last=${range#*-}
+export SLURM_ARRAY_TASK_COUNT=$((last - first + 1))
+for SLURM_ARRAY_TASK_ID in $(seq $last -1 $first); do
+    export SLURM_ARRAY_TASK_ID
+    sh -c "$4" || exit 1
+done
+"""
+
+
+def commands(heading: str) -> list[str]:
+    """The blocks of commands under a heading."""
+    section = DOCUMENT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    found: list[str] = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return found
+
+
+def test_no_command_is_left_out():
+    tested = ("A training in several processes", "Two machines", "Features in shards")
+    assert sum(len(commands(heading)) for heading in tested) == DOCUMENT.count("```sh")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Project:
+    """Images, features and LeNet, by one process, all at once."""
+    project = Project.copy(tmp_path_factory.mktemp("base"), {**SMALL, "lenet.epochs": 3})
+    project.dvc("repro", "features", "lenet")
+    return project
+
+
+@pytest.fixture
+def project(base, tmp_path) -> Project:
+    return base.duplicate(tmp_path / "dlvc")
+
+
+def outs(project, stage):
+    return dict(project.states()[stage].outs)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def test_several_processes(base, project):
+    (command,) = commands("A training in several processes")
+    said = project.call("bash", "-c", command)
+    assert said.stdout.count("\nepoch ") == 3
+    assert "processes: 2" in project.read("results/lenet/metrics.json")
+    assert outs(project, "lenet") != outs(base, "lenet")  # other last digits
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_two_machines_learn_what_two_processes_of_one_learn(kill, base, project, tmp_path):
+    together = base.duplicate(tmp_path / "together")
+    epochs = 40 if kill else 4  # not those of `base`
+    for one in (together, project):
+        one.set({"lenet.epochs": epochs})
+    (local,) = commands("A training in several processes")
+    together.call("bash", "-c", local)
+
+    here, there = (
+        block.replace("node-0", "127.0.0.1").replace("29500", str(port))
+        for port in [free_port()]
+        for block in commands("Two machines")
+    )
+    other = project.duplicate(tmp_path / "other machine")
+    before = other.call("git", "status", "--porcelain").stdout
+    first = project.start("bash", "-c", here)
+    second = other.start("bash", "-c", there)
+    if kill:
+        project.wait_for(lambda: first.text().count("\nepoch ") > 3)
+        (rank,) = (
+            process for process in processes(other)
+            if process.environ().get("RANK") == "1" and "-m" in words_of(process)
+        )  # fmt: skip
+        rank.kill()
+    assert first.wait(300) == 0, first.text()
+    assert second.wait(60) == 0, second.text()
+    assert ("goes on " in first.text()) == kill
+    assert outs(project, "lenet") == outs(together, "lenet")
+    assert other.call("git", "status", "--porcelain").stdout == before
+
+
+def test_shards_on_this_machine_and_by_slurm(base, project, tmp_path):
+    local, slurm = commands("Features in shards")
+    project.call("bash", "-c", local)
+    assert outs(project, "features") == outs(base, "features")
+    assert not list((project.root / "data/shards").glob("*"))
+
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/sbatch"
+    program.write_text(SBATCH)
+    program.chmod(0o755)
+    array, merge = slurm.strip().splitlines()
+    path = f"{program.parent}:{project.environment()['PATH']}"
+    project.call("bash", "-c", array, PATH=path)
+    assert len(list(project.root.glob("data/shards/*/*-of-7"))) == 7
+    clone = base.duplicate(tmp_path / "merging")
+    (project.root / "data/shards").rename(clone.root / "data/shards")
+    clone.dvc("repro", "--force", "--single-item", "params")
+    merged = clone.call("bash", "-c", merge)
+    assert "shards/" not in merged.stderr
+    assert outs(clone, "features") == outs(base, "features")
+
+
+def test_what_is_missing_of_an_array_is_named_and_made(base, project):
+    project.set({"features.shards": 3})
+    for number in (0, 2):
+        project.call("dlvc", "features", "--shard", f"{number}/3")
+    (damaged,) = project.root.glob("data/shards/*/2-of-3")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    said = project.dvc("repro", "features")
+    assert f"{Path(*damaged.parts[-4:])}: damaged, made again" in said.stderr
+    assert outs(project, "features") == outs(base, "features")
