@@ -44,8 +44,17 @@ class World:
         """Meet the others, where torch's launcher has started this process."""
         if not is_launched():
             return ALONE
-        dist.init_process_group("nccl" if device_type == "cuda" else "gloo", timeout=PATIENCE)
-        return cls(dist.get_rank(), dist.get_world_size())
+        here = os.environ
+        rank, size = int(here["RANK"]), int(here["WORLD_SIZE"])
+        address = here["MASTER_ADDR"], int(here["MASTER_PORT"])
+        store = dist.TCPStore(*address, timeout=PATIENCE)  # type: ignore[attr-defined]
+        # The launcher keeps its store when it starts all again. Left to itself, torch would look
+        # there for the others' addresses, and now and then find those of before: both wait then.
+        attempt = f"attempt {here['TORCHELASTIC_RESTART_COUNT']}"
+        now = dist.PrefixStore(attempt, store)  # type: ignore[attr-defined]
+        backend = "nccl" if device_type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=now, rank=rank, world_size=size, timeout=PATIENCE)
+        return cls(rank, size)
 
     @property
     def is_first(self) -> bool:
