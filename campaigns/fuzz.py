@@ -166,11 +166,10 @@ def _watch(event: str, details: tuple[Any, ...], scratch: Path, events: list[str
     It may write files in its scratch folder, each under the name of a part before its own.
     """
     name = str(details[0]) if details else ""
-    is_own = (
-        name == str(scratch)
-        if event == "os.mkdir"
-        else (name.startswith(str(scratch)) and (event == "open" or name.endswith(".partial")))
-    )
+    if event == "os.mkdir":
+        is_own = name == str(scratch)
+    else:
+        is_own = name.startswith(str(scratch)) and (event == "open" or name.endswith(".partial"))
     forbidden = bool(details[2] & WRITES) if event == "open" else event in FORBIDDEN
     if forbidden and not is_own:
         events.append(f"{event} {details}")

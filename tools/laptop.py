@@ -1,4 +1,4 @@
-"""Keep what a run of the profile `laptop` has found, in docs/laptop, and print README's table of it.
+"""Keep what a run of the profile `laptop` has found in docs/laptop, and print its table for README.
 
 Run as `python -m tools.laptop [PROJECT]` in the project's folder: with the folder of a project in
 which that profile has run, its small files are copied; without, the table is printed again.

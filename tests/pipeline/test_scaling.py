@@ -4,13 +4,13 @@ machine by a second clone on loopback, Slurm by a program that runs an array's t
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 
 import pytest
 
 from campaigns.undisturbed import processes, words_of
 from tests.imports import ROOT
+from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.project import SMALL, Project
 
 DOCUMENT = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
@@ -54,12 +54,6 @@ def project(base, tmp_path) -> Project:
 
 def outs(project, stage):
     return dict(project.states()[stage].outs)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def test_several_processes(base, project):
