@@ -62,12 +62,14 @@ def differences(reference: Project, project: Project) -> list[str]:
     return wrong
 
 
-def processes(project: Project) -> list[psutil.Process]:
-    """Those that work in a project's folder."""
+def processes(project: Project, module: str | None = None) -> list[psutil.Process]:
+    """Those that work in a project's folder, or those of them that run a module."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.cwd() == str(project.root) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.cwd() != str(project.root) or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if module is None or module in process.cmdline():
                 found.append(process)
         except psutil.Error:
             continue

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-import psutil
 import pytest
+
+from campaigns.undisturbed import processes
 
 LONG = {"perceptron.epochs": 1_000_000}
 
@@ -18,21 +19,9 @@ def training(done):
     process = done.start("dvc", "repro", "--single-item", "perceptron")
     done.wait_for(lambda: _epochs(done) > 0)
     yield process
-    for member in psutil.process_iter(["cmdline"]):
-        if is_the_stage(member) and _is_in(done, member):
-            member.kill()
+    for left in processes(done, "dlvc.stages"):
+        left.kill()
     process.wait(timeout=60)
-
-
-def is_the_stage(process):
-    return (process.info["cmdline"] or [])[1:] == ["-m", "dlvc.stages", "perceptron"]
-
-
-def _is_in(project, process):
-    try:
-        return process.cwd() == str(project.root)
-    except psutil.Error:
-        return False
 
 
 def _epochs(project):
@@ -41,21 +30,8 @@ def _epochs(project):
 
 
 def stage_process(project):
-    (found,) = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if is_the_stage(process) and _is_in(project, process)
-    ]
+    (found,) = processes(project, "dlvc.stages")
     return found
-
-
-def recorders(project):
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any("dlvc.tracking.recorder" in word for word in process.info["cmdline"] or [])
-        and any(str(project.root) in word for word in process.info["cmdline"])
-    ]
 
 
 def the_run(project):
@@ -85,7 +61,7 @@ def test_when_everything_is_killed_the_next_sync_says_so(done, training):
     """kill -9 of dvc, its stage and the recorder: as a machine that loses its power."""
     run = the_run(done)
     os.killpg(training.pid, signal.SIGKILL)
-    for recorder in recorders(done):
+    for recorder in processes(done, "dlvc.tracking.recorder"):
         recorder.kill()
     training.wait(timeout=60)
     assert the_run(done).info.status == "RUNNING"

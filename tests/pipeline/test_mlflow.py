@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,8 @@ def test_the_registered_model_gives_the_probabilities_that_the_stage_found(
     # Not set_tracking_uri: it would leave the address in the environment of every later test.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{course.root / 'mlflow.db'}")
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    # MLflow puts the model's own code first, and leaves it there: later processes would import it.
+    monkeypatch.setattr(sys, "path", sys.path.copy())
     model = mlflow.pyfunc.load_model(f"models:/{stage.replace('@', '-')}@current")
     given, labels = given_and_labels(course, *MODELS[stage])
     parts = [model.predict(given[at : at + 50]) for at in range(0, len(given), 50)]

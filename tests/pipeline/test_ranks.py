@@ -52,12 +52,12 @@ def project(both, tmp_path) -> Project:
 
 def ranks(project):
     """The processes that train, by their rank."""
-    found = [one for one in processes(project) if "dlvc.ranks" in words_of(one)]
+    found = processes(project, "dlvc.ranks")
     return {int(one.environ()["RANK"]): one for one in found if one.is_running()}
 
 
 def launcher(project, stage):
-    (found,) = (p for p in processes(project) if words_of(p)[1:] == ["-m", "dlvc.stages", stage])
+    (found,) = (p for p in processes(project, "dlvc.stages") if words_of(p)[-1] == stage)
     return found
 
 
