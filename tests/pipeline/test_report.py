@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser import Browser
+from tests.imports import ROOT
 from tests.pipeline.mlflow_server import served
+from tools import laptop
 
 PAGE = "report/index.html"
 CLAIMS = 27
@@ -28,6 +30,20 @@ def test_every_claim_has_a_verdict_and_it_stands_on_the_page(course, html):
         (article,) = re.findall(rf'id="claim-{claim}">(.*?)</article>', html, re.DOTALL)
         assert f">{word}</span>" in article
         assert re.search("[✓✗–]</span>", article)
+
+
+def test_a_run_can_be_kept_without_its_large_files(course, tmp_path, monkeypatch):
+    """As docs/laptop keeps that of the profile `laptop`."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(laptop, "KEPT", tmp_path)
+    monkeypatch.setattr(laptop, "LARGEST", 50_000)
+    (tmp_path / "results/gone").mkdir(parents=True)
+    laptop.keep(course.root)
+    assert not (tmp_path / "results/gone").exists()
+    assert max(file.stat().st_size for file in tmp_path.glob("results/**/*.*")) <= 50_000
+    assert laptop.figures(tmp_path) == laptop.figures(course.root)
+    assert laptop.counts(tmp_path) == laptop.counts(course.root)
+    assert (tmp_path / "verdicts.md").read_text().count("\n| ") == CLAIMS + 1
 
 
 def test_it_needs_nothing_from_elsewhere_and_is_small(html):

@@ -110,10 +110,10 @@ def as_percent(value: float) -> str:
 def as_loss(value: float) -> str:
     """A loss, to four digits.
 
-    >>> as_loss(0.00141397), as_loss(2.3039)
-    ('0.001414', '2.304')
+    >>> as_loss(0.00141397), as_loss(2.27)
+    ('0.001414', '2.270')
     """
-    return f"{value:.4g}"
+    return f"{value:#.4g}"
 
 
 def settings_of(evidence: Evidence, lecture: Lecture) -> dict[str, Any]:
