@@ -76,7 +76,7 @@ def test_the_course_profile_is_as_lectured():
         "claims.per_epoch.images": 60_000,
         "claims.per_epoch.epochs": 6000,
         "claims.sgd.images": 60_000,
-        "claims.sgd.epochs": 3000,
+        "claims.sgd.epochs": 1000,
         "claims.momentum.seeds": 3,
         "claims.lenet.epochs": 100,
         "claims.resnet.image_size": 224,
