@@ -15,13 +15,12 @@ from pathlib import Path
 from dlvc.artifacts import read_json, read_yaml
 from dlvc.ledger.evidence import Evidence
 from dlvc.ledger.judge import judge
-from dlvc.ledger.lectures import Lecture, read_lectures
+from dlvc.ledger.lectures import read_lectures
 from dlvc.ledger.page import WORDS, Row, rows_of
 from dlvc.params import flatten
 
 KEPT = Path("docs/laptop")
 LECTURES = Path("lectures.yaml")
-MARKS = {True: "✓", False: "✗", None: "–"}
 WHAT = (
     "params.yaml", "dvc.yaml", "dvc.lock", "benchmarks/rules.json", "data/*/summary.json",
     "report/*.*", "results/**/*.json", "results/**/*.csv", "results/**/*.npy",
@@ -58,7 +57,7 @@ def figures(project: Path) -> str:
     for lecture in read_lectures(LECTURES):
         for row in ends(list(rows_of(evidence, lecture))):
             what = f"{row.stage}: {row.quantity}, epoch {row.epoch}"
-            rows.append((number_of(lecture), what, row.printed, row.ours))
+            rows.append((str(int(lecture.number)), what, row.printed, row.ours))
     return markdown(("lecture", "what", "the lecture prints", "here"), rows)
 
 
@@ -71,7 +70,7 @@ def counts(project: Path) -> str:
             ", ".join(claim.id for claim in lecture.claims if found[claim.id] == word)
             for word in WORDS
         ]
-        rows.append((number_of(lecture), *claims))
+        rows.append((str(int(lecture.number)), *claims))
     return markdown(("lecture", *WORDS), [row for row in rows if any(row[1:])])
 
 
@@ -84,7 +83,7 @@ def verdicts(project: Path) -> str:
         for claim in lecture.claims:
             verdict = found[claim.id]
             why = "<br>".join(
-                f"{MARKS[part.holds]} {part.statement}: {part.found}" for part in verdict.parts
+                f"{part.mark} {part.statement}: {part.found}" for part in verdict.parts
             )
             rows.append((claim.id, claim.says, verdict.word, why))
     return markdown(("claim", "what the lecture says", "verdict", "what decides"), rows)
@@ -100,11 +99,6 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
-
-
-def number_of(lecture: Lecture) -> str:
-    """Without the zero in front."""
-    return str(int(lecture.title.split()[1]))
 
 
 def ends(rows: list[Row]) -> Iterator[Row]:

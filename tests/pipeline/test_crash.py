@@ -25,11 +25,6 @@ def is_the_stage(process, name="perceptron"):
     return words_of(process)[1:] == ["-m", "dlvc.stages", name]
 
 
-def at_work(project):
-    """The commands in a project's folder, less those that have just ended."""
-    return [words for process in processes(project) if (words := words_of(process))]
-
-
 def stages(project):
     return processes(project, "dlvc.stages")
 
@@ -98,7 +93,7 @@ def test_a_run_that_a_script_has_put_into_the_background_can_be_ended_as_well(do
     assert run.wait(60) == 143
     assert "the same command goes on from there" in run.text()
     # A recorder may be left, and for a moment what it asks git.
-    done.wait_for(lambda: all("dlvc.tracking.recorder" in words for words in at_work(done)))
+    done.wait_for(lambda: all("dlvc.tracking.recorder" in words_of(p) for p in processes(done)))
 
 
 def without_words_of_dvc(said: str) -> str:

@@ -57,7 +57,7 @@ def ranks(project):
 
 
 def launcher(project, stage):
-    (found,) = (p for p in processes(project, "dlvc.stages") if words_of(p)[-1] == stage)
+    (found,) = (p for p in processes(project) if words_of(p)[1:] == ["-m", "dlvc.stages", stage])
     return found
 
 

@@ -36,7 +36,6 @@ class Charts:
 
     def of(self, lecture: Lecture) -> list[Picture]:
         """All pictures of a lecture."""
-        number = lecture.title.split()[1]
         draw = {
             "03": self._features,
             "05": self._perceptron,
@@ -44,7 +43,7 @@ class Charts:
             "25": self._optimizers,
             "29": self._lenet,
             "40": self._densenet,
-        }[number]
+        }[lecture.number]
         with style():
             return draw(lecture)
 

@@ -28,6 +28,11 @@ class Lecture:
     names: Mapping[str, str]  # of the stages
     claims: tuple[Claim, ...]
 
+    @property
+    def number(self) -> str:
+        """Of two digits, as in the ids of its claims."""
+        return self.title.split()[1]
+
 
 def read_lectures(path: Path) -> list[Lecture]:
     """The lectures in their order; what is no lecture, such as the images, is left out."""

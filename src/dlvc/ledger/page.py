@@ -56,8 +56,8 @@ def build_page(
     return environment.get_template("page.html.j2").render(
         lectures=[
             {
-                "number": lecture.title.split()[1],
-                "told": told[lecture.title.split()[1]],
+                "number": lecture.number,
+                "told": told[lecture.number],
                 "pictures": [
                     {"html": Markup(one.html), "caption": one.caption}  # noqa: S704 - our own
                     for one in charts.of(lecture)

@@ -26,6 +26,11 @@ class Part:
     holds: bool | None
     found: str
 
+    @property
+    def mark(self) -> str:
+        """What a reader sees first."""
+        return {True: "✓", False: "✗", None: "–"}[self.holds]
+
 
 @dataclass(frozen=True)
 class Verdict:
