@@ -17,6 +17,8 @@ from dlvc.command import say
 
 WRITERS = Path(".dlvc/writers")
 STARTED_BY_DVC = "DVC_STAGE"
+# A DVC that has to lock what another one reads gives up after three seconds, and its stage is lost.
+PATIENT = "--wait-for-lock"
 WRITE_LOCK = {"repro", "run", "apply", "commit"}  # commands of DVC that change dvc.lock
 
 
@@ -43,14 +45,17 @@ def dvc_processes(folder: Path) -> dict[psutil.Process, str]:
 
 
 def _dvc_command(process: psutil.Process) -> str | None:
-    """`dvc repro` of `dvc repro`, of `python .../bin/dvc repro`, and of `python -m dvc repro`."""
+    """`dvc repro` of `dvc repro`, of `python .../bin/dvc repro`, and of `python -m dvc repro`.
+
+    Whether it waits for a lock is left out: it says nothing about what is done.
+    """
     try:
         words = process.cmdline()
     except psutil.Error:  # not ours to look at, or gone
         return None
     for position, word in enumerate(words[:4]):
         if Path(word).name == "dvc":
-            return " ".join(["dvc", *words[position + 1 :]])
+            return " ".join(["dvc", *(word for word in words[position + 1 :] if word != PATIENT)])
     return None
 
 

@@ -23,7 +23,7 @@ from dlvc.errors import UserError
 from dlvc.git import git_bytes
 from dlvc.kept import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
 from dlvc.params import PARAMS_FILE, check_pictures, read_params
-from dlvc.process import WRITERS, acquire, dvc_processes
+from dlvc.process import PATIENT, WRITERS, acquire, dvc_processes
 from dlvc.profiles import as_overrides, check_overlay
 from dlvc.tracking.execution import PARENT_RUN
 from dlvc.tracking.run import MODE
@@ -51,7 +51,8 @@ def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
     with alone() as place:
         mend_lock()
         keep_lock()
-        failed = _call([sys.executable, "-m", "dvc", *words, *([stage] if stage else [])], place)
+        command = [sys.executable, "-m", "dvc", PATIENT, *words, *([stage] if stage else [])]
+        failed = _call(command, place)
         if not failed:
             forget_complete()
     if not values and PARAMS_FILE.read_bytes() != before:

@@ -10,6 +10,8 @@ import sys
 import time
 
 import pytest
+from dvc.lock import DEFAULT_TIMEOUT
+from zc.lockfile import LockFile
 
 from campaigns.chaos import disturb
 from campaigns.undisturbed import differences, processes, with_new, words_of
@@ -153,6 +155,21 @@ def test_a_run_waits_for_an_experiment_in_the_same_folder(done):
     assert first.returncode == 0
     assert second.wait(300) == 0
     assert "Stage 'perceptron' didn't change" in second.text()
+
+
+def test_a_stage_that_ends_while_another_dvc_reads_is_not_lost(done):
+    """Such as `dvc push`: DVC alone gives up after three seconds."""
+    done.set({"perceptron.epochs": 200})
+    before = done.read("dvc.lock")
+    run = done.start("dlvc", "run", "perceptron")
+    done.wait_for(lambda: epochs_said(run.text()) > 0)
+    reader = LockFile(str(done.root / ".dvc/tmp/lock"))  # free while a stage runs
+    done.wait_for(lambda: not stages(done))
+    time.sleep(2 * DEFAULT_TIMEOUT)
+    reader.close()
+    assert "failed" not in run.said()
+    assert run.returncode == 0
+    assert done.read("dvc.lock") != before
 
 
 def test_a_parameter_that_changes_while_its_stage_runs_is_not_recorded_as_its_own(training):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dlvc.artifacts import read_pickle, read_yaml
+from dlvc.process import PATIENT
 
 LECTURES = {
     "Data": {"params", "digits", "photos"},
@@ -218,7 +219,7 @@ def test_several_stages_may_be_the_first_to_use_the_store(done):
     """Two executions at once, and no store yet."""
     done.forget()
     both = [
-        done.start("dvc", "repro", "--single-item", "--force", stage)
+        done.start("dvc", PATIENT, "repro", "--single-item", "--force", stage)
         for stage in ("update_rules@per_epoch", "perceptron")
     ]
     for process in both:
