@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +29,6 @@ from campaigns.undisturbed import (
     ALL,
     differences,
     lock_of,
-    processes,
     run_undisturbed,
     with_new,
     words_of,
@@ -47,7 +47,7 @@ WRITTEN = {
 MOMENTS = ("any time", "any time", "an epoch", *WRITTEN)
 TWICE = 0.3  # of the runs are disturbed a second time
 WHOLE = 0.05  # of the runs are of all stages
-PATIENCE = 900  # seconds for one run
+PATIENCE = 2700  # seconds for one run
 LATEST = 12  # seconds after its start at which a run is killed at any time
 GLANCE = 0.0005  # seconds between two looks
 
@@ -138,8 +138,9 @@ def has_come(
     seen: set[str] = set()
 
     def written() -> bool:
-        found = (str(file) for glob in WRITTEN[moment] for file in project.root.glob(glob))
-        seen.update(found)
+        with suppress(FileNotFoundError):  # DVC deletes a folder in which we look
+            for glob in WRITTEN[moment]:
+                seen.update(map(str, project.root.glob(glob)))
         return len(seen) > skip
 
     return {
@@ -167,7 +168,7 @@ def kill(project: Project, process: Started, victim: str) -> bool:
         process.terminate()
     else:
         word = KILLED[victim]
-        found = [member for member in processes(project) if word in map(name, words_of(member))]
+        found = [member for member in project.processes() if word in map(name, words_of(member))]
         if victim == "command":
             found = [member for member in found if member.pid == process.pid]
         for member in found:
@@ -188,7 +189,10 @@ def unsaved(project: Project, at: float) -> float:
     """The seconds since a stage began its work or last wrote a checkpoint."""
     saved = (project.root / ".dlvc/checkpoints").glob("*.pt")
     begun = (project.root / ".dlvc/writers").glob("*.lock")
-    moments = [file.stat().st_mtime for file in (*saved, *begun)]
+    moments = []
+    for file in (*saved, *begun):
+        with suppress(FileNotFoundError):
+            moments.append(file.stat().st_mtime)
     return max(0.0, at - max(moments, default=at))
 
 

@@ -54,26 +54,12 @@ def differences(reference: Project, project: Project) -> list[str]:
     if status != reference.call("git", "status", "--porcelain").stdout:
         wrong.append(f"another git status: {status[:200]!r}")
     until = time.monotonic() + TO_END
-    while left := [p for p in processes(project) if "dlvc.tracking.recorder" not in words_of(p)]:
+    while left := [p for p in project.processes() if "dlvc.tracking.recorder" not in words_of(p)]:
         if time.monotonic() > until:
             wrong.append(f"left over: {left}")
             break
         time.sleep(0.2)
     return wrong
-
-
-def processes(project: Project, module: str | None = None) -> list[psutil.Process]:
-    """Those that work in a project's folder, or those of them that run a module."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.cwd() != str(project.root) or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if module is None or module in process.cmdline():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def words_of(process: psutil.Process) -> list[str]:

@@ -127,7 +127,7 @@ class Browser:
         said = f"console: {self.console_errors[-3:]}; the page says:\n{self.text()[:2000]}"
         raise BrowserError(f"no {what!r} within {timeout} s; {said}")
 
-    def click(self, text: str, timeout: float = 20) -> None:
+    def click(self, text: str, timeout: float = 120) -> None:
         """Click at the element that says exactly `text`, or that is labelled so for the blind."""
         script = POINT_OF % json.dumps(text)
         self.wait_for(f"() => {script}", timeout)

@@ -52,7 +52,7 @@ def test_the_campaign_finds_what_is_wrong(tmp_path, monkeypatch, broken, finding
 def test_the_campaign_finds_what_the_code_does_wrong(tmp_path, monkeypatch, wrong, finding):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "profiles").mkdir()
-    monkeypatch.setattr(params, "PATIENCE", 0.2)
+    monkeypatch.setattr(params, "PATIENCE", 2)
     monkeypatch.setattr(params, "check", wrong)
     found, refused = params.judge(Broken(TEXT, valid=None))
     assert found.startswith(finding)

@@ -27,7 +27,7 @@ from dlvc.pickles import ALLOWED_NAMES, KINDS, unpickle_array, unpickle_batch
 UNPICKLE = {"array": unpickle_array, "batch": unpickle_batch}
 by_both = pytest.mark.parametrize("unpickle", UNPICKLE.values(), ids=UNPICKLE)
 _reconstruct = np._core.multiarray._reconstruct
-plain = settings(max_examples=200, deadline=None, database=None, derandomize=True)
+plain = settings(max_examples=200)
 
 
 class Call:

@@ -141,7 +141,7 @@ def waits_until(ended: Callable[[], object]) -> None:
     thread.start()
     assert not entered.wait(0.5)
     ended()
-    assert entered.wait(10)
+    assert entered.wait(60)
     thread.join()
 
 

@@ -347,6 +347,7 @@ def test_a_disk_that_fills_up_costs_a_line_and_not_the_training(samples, capsys)
 def test_a_signal_stops_at_the_next_point_after_a_checkpoint(samples, number, capsys, monkeypatch):
     monkeypatch.setattr(checkpoints, "AFTER_AN_EPOCH", 1000)
     monkeypatch.setattr(checkpoints, "WITHIN_AN_EPOCH", 1000)
+    monkeypatch.setattr(checkpoints, "TO_STOP", 1000)  # its end would be that of the tests
     whole = Training("adam", samples)
     curve = whole.run(checkpoint=False)
     before = signal.signal(number, signal.default_int_handler)
@@ -410,7 +411,7 @@ run_command(main)
     )  # fmt: skip
     assert process.stdout.readline() == "asleep\n"
     process.terminate()
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 143
     assert said == "stopped; the same command goes on from the last checkpoint\n"
     assert len(files()) == 1

@@ -9,9 +9,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
@@ -33,7 +35,9 @@ SMALL = {
     "lenet.epochs": 8,
     "densenet.epochs": 2,
     "perceptron.seeds": 2,  # how many there are is a number: one stage with several is enough
-    "update_rules.seeds": 1,
+    "update_rules.per_epoch.seeds": 1,
+    "update_rules.per_batch.seeds": 1,
+    "update_rules.per_sample.seeds": 1,
     "optimizers.seeds": 1,
     "lenet.seeds": 1,
     "claims.perceptron.epochs": 20,
@@ -66,7 +70,7 @@ class Started(subprocess.Popen[bytes]):
         """What it has said so far."""
         return Path(self._said).read_text(encoding="utf-8")
 
-    def said(self, timeout: float = 600) -> str:
+    def said(self, timeout: float = 1800) -> str:
         """What it said, once it has ended."""
         self.wait(timeout)
         return self.text()
@@ -135,7 +139,7 @@ class Project:
         """Run a program in the project's folder; with `ok` it has to succeed."""
         done = subprocess.run(
             words, cwd=self.root, env=self.environment(**environment),
-            capture_output=True, text=True, timeout=1200, check=False,
+            capture_output=True, text=True, timeout=3600, check=False,
         )  # fmt: skip
         assert not ok or done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
         return done
@@ -167,10 +171,29 @@ class Project:
         return self.call("dlvc", "sync", **environment).stdout
 
     def duplicate(self, root: Path) -> Project:
-        """This project with all that has run in it, elsewhere; its old artifacts stay."""
+        """This project with all that has run in it, elsewhere; its old artifacts stay.
+
+        Nobody may write into its store meanwhile: the copy would be torn.
+        """
+        self.wait_for(lambda: not self.processes("dlvc.tracking.recorder"))
         ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__")
         shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
         return Project(root)
+
+    def processes(self, module: str | None = None) -> list[psutil.Process]:
+        """Those that work in its folder, or those of them that run a module."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):  # it has just ended
+                if process.cwd() == str(self.root) and process.status() != psutil.STATUS_ZOMBIE:
+                    found += [process] if module is None or module in process.cmdline() else []
+        return found
+
+    def kill(self, module: str | None = None) -> None:
+        """Kill all of these."""
+        for process in self.processes(module):
+            with suppress(psutil.Error):
+                process.kill()
 
     def executions(self) -> list[Path]:
         """Those that have something to deliver."""
@@ -204,7 +227,7 @@ class Project:
         """The text of a file."""
         return (self.root / name).read_text(encoding="utf-8")
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 600) -> None:
         """Wait until something has come true."""
         until = time.monotonic() + seconds
         while not condition():

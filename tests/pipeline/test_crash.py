@@ -14,13 +14,12 @@ from dvc.lock import DEFAULT_TIMEOUT
 from zc.lockfile import LockFile
 
 from campaigns.chaos import disturb
-from campaigns.undisturbed import differences, processes, with_new, words_of
+from campaigns.undisturbed import differences, with_new, words_of
 from tests.imports import ROOT
 from tests.pipeline.project import SMALL
 
-LONG = {"perceptron.epochs": 800}
-TO_STOP = 2  # seconds; what is measured here has the machine's other work in it
-SLACK = 4
+EPOCHS = 800
+LONG = {"perceptron.epochs": EPOCHS}  # from two seeds
 
 
 def is_the_stage(process, name="perceptron"):
@@ -28,11 +27,11 @@ def is_the_stage(process, name="perceptron"):
 
 
 def stages(project):
-    return processes(project, "dlvc.stages")
+    return project.processes("dlvc.stages")
 
 
 def dvcs(project):
-    return [p for p in processes(project) if any(w.endswith("/dvc") for w in words_of(p)[:3])
+    return [p for p in project.processes() if any(w.endswith("/dvc") for w in words_of(p)[:3])
             or words_of(p)[1:3] == ["-m", "dvc"]]  # fmt: skip
 
 
@@ -43,8 +42,7 @@ def training(done):
     process = done.start("dlvc", "run", "perceptron")
     done.wait_for(lambda: process.text().count("\nepoch ") > 100)
     yield done, process
-    for left in processes(done):
-        left.kill()
+    done.kill()
     process.said()
 
 
@@ -62,15 +60,14 @@ def test_five_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_run(cour
 @pytest.mark.parametrize("how", ["the terminal", "SIGINT", "SIGTERM"])
 def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training, how):
     project, run = training
-    began = time.monotonic()
     if how == "the terminal":
         os.killpg(run.pid, signal.SIGINT)
     else:
         run.send_signal(getattr(signal, how) if how != "SIGINT" else signal.SIGINT)
-    project.wait_for(lambda: not stages(project), seconds=30)
-    stage_took = time.monotonic() - began
-    assert run.wait(60) == (143 if how == "SIGTERM" else 130)
-    assert stage_took < TO_STOP + SLACK
+    before = epochs_said(run.text())
+    project.wait_for(lambda: not stages(project))
+    assert run.wait(600) == (143 if how == "SIGTERM" else 130)
+    assert epochs_said(run.text()) - before < EPOCHS / 2  # at once, and not at its end
     said = without_words_of_dvc(run.text())
     assert "Traceback" not in said
     assert "stopped after epoch" in said or "stopped in epoch" in said
@@ -91,11 +88,11 @@ def test_a_run_that_a_script_has_put_into_the_background_can_be_ended_as_well(do
     run = done.start("sh", "-c", "trap '' INT; exec dlvc run perceptron")
     done.wait_for(lambda: run.text().count("\nepoch ") > 100)
     run.send_signal(signal.SIGTERM)
-    done.wait_for(lambda: not stages(done), seconds=30)
-    assert run.wait(60) == 143
+    done.wait_for(lambda: not stages(done))
+    assert run.wait(600) == 143
     assert "the same command goes on from there" in run.text()
     # A recorder may be left, and for a moment what it asks git.
-    done.wait_for(lambda: all("dlvc.tracking.recorder" in words_of(p) for p in processes(done)))
+    done.wait_for(lambda: all("dlvc.tracking.recorder" in words_of(p) for p in done.processes()))
 
 
 def without_words_of_dvc(said: str) -> str:
@@ -106,14 +103,13 @@ def without_words_of_dvc(said: str) -> str:
 
 
 def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
-    project, _ = training
+    project, run = training
     (stage,) = stages(project)
     (dvc,) = dvcs(project)
-    began = time.monotonic()
     dvc.kill()
     again = project.start("dlvc", "run", "perceptron")
-    stage.wait(30)
-    assert time.monotonic() - began < TO_STOP + SLACK
+    stage.wait(600)
+    assert epochs_said(run.text()) < EPOCHS  # long before its end
     said = again.said()
     assert again.returncode == 0, said
     assert "goes on " in said
@@ -131,7 +127,7 @@ def test_a_stage_whose_dvc_is_gone_before_it_could_look_stops(done):
     )
     before = done.read("results/perceptron/metrics.json")
     done.call("python", "-c", script, DVC_STAGE="perceptron")
-    done.wait_for(lambda: not stages(done), seconds=60)
+    done.wait_for(lambda: not stages(done))
     assert done.read("results/perceptron/metrics.json") == before
 
 
@@ -159,7 +155,7 @@ def test_a_run_waits_for_an_experiment_in_the_same_folder(done):
 
 def test_a_stage_that_ends_while_another_dvc_reads_is_not_lost(done):
     """Such as `dvc push`: DVC alone gives up after three seconds."""
-    done.set({"perceptron.epochs": 200})
+    done.set({"perceptron.epochs": 2000})
     before = done.read("dvc.lock")
     run = done.start("dlvc", "run", "perceptron")
     done.wait_for(lambda: epochs_said(run.text()) > 0)

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 
 import pytest
 from mlflow import MlflowClient
@@ -100,6 +99,11 @@ def test_a_stage_that_fails_fails_the_project_run(done):
     assert run.data.tags["mlflow.parentRunId"] == project_run.info.run_id
 
 
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def git_address(tmp_path):
     """The project as it is served by git itself on loopback."""
@@ -110,11 +114,7 @@ def git_address(tmp_path):
          f"--base-path={tmp_path / 'served'}"],
         start_new_session=True,
     )  # fmt: skip
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
+    project.wait_for(lambda: is_listening(port))
     yield project, f"git://127.0.0.1:{port}/dlvc"
     daemon.terminate()
     daemon.wait(timeout=10)

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from campaigns.undisturbed import processes
 from tests.pipeline.mlflow_server import served
 
 # One in each place, so that a find says where it came from. Each begins with this:
@@ -79,7 +78,7 @@ def use(project, address):
     ]
     assert [done.returncode == 0 for done in said[:5]] == [True, False, False, False, False]
     # They write as well; and MLflow fails where two are at the tables of a new store.
-    project.wait_for(lambda: not processes(project, "dlvc.tracking.recorder"))
+    project.wait_for(lambda: not project.processes("dlvc.tracking.recorder"))
     return said
 
 

@@ -35,7 +35,7 @@ def test_a_store_that_somebody_locks_is_named(tmp_path):
     store.execute("BEGIN EXCLUSIVE")
     began = time.monotonic()
     assert unreachable(f"sqlite:///{file}") == "mlflow.db: database is locked"
-    assert time.monotonic() - began < PATIENCE + 1
+    assert time.monotonic() - began < PATIENCE + 10  # a client that waits for it takes minutes
     store.close()
 
 

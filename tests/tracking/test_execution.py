@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from dlvc.tracking.execution import (
+    RECORD,
     Execution,
     begin_execution,
     project_root,
@@ -65,5 +66,9 @@ def test_the_first_stage_keeps_the_lock_that_it_began_with(tmp_path):
     (tmp_path / "dvc.lock").write_text("after")
     assert begin_execution(execution, tmp_path) == folder
     assert (folder / "dvc.lock.before").read_text() == "before"
+    assert read_executions(tmp_path) == [execution]
+    gone = folder.parent / "delivered in this moment"
+    gone.mkdir()
+    (gone / RECORD).symlink_to("nothing")  # it is listed, and not there
     assert read_executions(tmp_path) == [execution]
     assert not execution.is_running()

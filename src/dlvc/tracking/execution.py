@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -151,8 +152,11 @@ def _lock_before(execution: Execution, root: Path) -> bytes:
 
 def read_executions(root: Path) -> list[Execution]:
     """Those that have something to deliver, oldest first."""
-    records = sorted((root / EXECUTIONS).glob(f"*/{RECORD}"), key=lambda file: file.stat().st_mtime)
-    return [Execution(**json.loads(record.read_text())) for record in records]
+    found = []
+    for record in (root / EXECUTIONS).glob(f"*/{RECORD}"):
+        with suppress(FileNotFoundError):  # a recorder has just delivered it
+            found.append((record.stat().st_mtime, record.read_text()))
+    return [Execution(**json.loads(text)) for _, text in sorted(found)]
 
 
 def recorder_lock(folder: Path) -> FileLock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def _running_stages(root: Path, states: Mapping[str, StageState]) -> Iterator[Wo
             continue
         for path in execution.folder(root).glob(f"*{SUFFIX}"):
             journal = JournalReader(path)
-            journal.new_events()
+            with suppress(FileNotFoundError):  # a recorder has just delivered it
+                journal.new_events()
             if journal.begin and not journal.end and not journal.writer_is_gone():
                 stage = journal.begin["stage"]
                 who = f"stage {stage} (process {journal.begin['pid']})"
