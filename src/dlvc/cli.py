@@ -9,6 +9,7 @@ from dlvc.command import run_command
 from dlvc.database import run_database
 from dlvc.errors import UserError, short
 from dlvc.params import read_params
+from dlvc.process import end_with_dvc
 from dlvc.profiles import as_overrides, parse_overrides, read_profile
 from dlvc.run import run_pipeline
 from dlvc.server import serve
@@ -88,6 +89,7 @@ def _run_other(arguments: argparse.Namespace) -> None:
         case "features":
             from dlvc.shards import make_shard  # Numba takes a second, which the others can spare
 
+            end_with_dvc()  # where a stage has started it
             print(make_shard(PHOTOS, read_params().features, arguments.shard))
         case "profile":
             print(*as_overrides(read_profile(arguments.name)))

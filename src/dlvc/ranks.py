@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from contextlib import redirect_stdout
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from dlvc.sections import Runtime
 
 RESTARTS = 3
 TO_STOP = 3  # seconds that the others give the first one to write its last checkpoint
+SOON = timedelta(seconds=10)  # within which the launcher's store has to answer
 MACHINES = "PET_NNODES"  # the launcher's option --nnodes
-TOLD = "DLVC_RANKS_TOLD"
+TOLD = "DLVC_RANKS_TOLD"  # in our environment the file for the launcher; in its store for all
 RANKS = Path(".dlvc/ranks")
 
 
@@ -100,29 +102,45 @@ def _run(stage: str) -> None:
     from dlvc.learning.world import PeerLostError
 
     is_first = os.environ["RANK"] == "0"
-    told = Path(os.environ.get(TOLD, os.devnull))
     try:
         import_module(f"dlvc.stages.{stage}").main()
     except UserError as error:
         if is_first:
-            told.write_text(str(error), encoding="utf-8")
-        elif not _is_told(told):  # it is this one's mistake alone
+            _tell(error)
+        elif not _is_told(TO_STOP):  # it is this one's mistake alone
             say(f"process {os.environ['RANK']}: {error}")
             os._exit(1)
-    except PeerLostError:
+    except PeerLostError as error:
         if is_first:
-            say(f"{stage}: one of its processes was lost; all go on from the last checkpoint")
+            say(
+                f"{stage}: one of its processes was lost ({error}); all go on from the last "
+                "checkpoint"
+            )
         sys.stderr.flush()
         # What torch takes apart at its end may wait for the lost one.
-        os._exit(0 if told.is_file() else 1)
+        os._exit(0 if _is_told(0) else 1)
 
 
-def _is_told(told: Path) -> bool:
-    """Whether the first process makes the same mistake in this moment."""
-    until = time.monotonic() + TO_STOP
-    while not told.is_file() and time.monotonic() < until:
-        time.sleep(0.05)
-    return told.is_file()
+def _tell(error: UserError) -> None:
+    """The launcher, that there is nothing to start again; and the others, wherever they are."""
+    from dlvc.learning.world import launchers_store
+
+    Path(os.environ.get(TOLD, os.devnull)).write_text(str(error), encoding="utf-8")
+    launchers_store(SOON).set(TOLD, "")
+
+
+def _is_told(seconds: float) -> bool:
+    """Whether the first process has made a mistake, or makes the same one in this moment."""
+    from dlvc.learning.world import launchers_store
+
+    until = time.monotonic() + seconds
+    try:
+        store = launchers_store(SOON)
+        while not (told := store.check([TOLD])) and time.monotonic() < until:
+            time.sleep(0.05)
+    except RuntimeError:  # its launcher has ended
+        return True
+    return bool(told)
 
 
 def _leave_later(number: int, _frame: object) -> None:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -35,6 +38,7 @@ from dlvc.sealed import read_sealed, write_sealed
 from dlvc.sections import Features
 
 SHARDS = Path("data/shards")
+SHOWN = 10  # names, of as many as there may be
 
 
 class Shards:
@@ -74,13 +78,18 @@ class Shards:
         return array
 
     def missing(self) -> list[int]:
-        """Those that have still to be made; of a damaged one it is said."""
-        missing = []
-        for number in range(self.count):
-            if self.read(number) is None:
-                missing.append(number)
-                if self.file(number).exists():
-                    say(f"{self.file(number)}: damaged, made again")
+        """Those that have still to be made; where others are there, or damaged, it is said."""
+        missing = [number for number in range(self.count) if self.read(number) is None]
+        damaged = [number for number in missing if self.file(number).exists()]
+        for number in damaged:
+            say(f"{self.file(number)}: damaged, made again")
+        lost = [self.file(number).name for number in missing if number not in set(damaged)]
+        if lost and len(missing) < self.count:
+            more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+            say(f"{self.folder}: {', '.join(lost[:SHOWN])}{more} missing, made now")
+        others = {file.name.rpartition("-of-")[2] for file in self.folder.glob("[0-9]*-of-*")}
+        for count in sorted(others - {str(self.count)}):
+            say(f"{self.folder}: shards of {count} are not used, features.shards is {self.count}")
         return missing
 
     def make(self, number: int, tell: Callable[[int], object]) -> None:
@@ -93,7 +102,10 @@ class Shards:
             before += len(images)
         content = io.BytesIO()
         np.save(content, np.concatenate(made), allow_pickle=False)
-        write_sealed(self.file(number), content.getbuffer())
+        # A task that a scheduler has begun anew must not write into the file of the first.
+        own = self.folder / f".{number}-of-{self.count}.{socket.gethostname()}.{os.getpid()}"
+        write_sealed(own, content.getbuffer())
+        own.replace(self.file(number))
 
     def make_missing(self) -> None:
         """Make all that are missing, `workers` at a time, with one bar over all."""
@@ -115,7 +127,7 @@ class Shards:
         if len(whole) < self.count:
             lost = [str(self.file(n)) for n, part in enumerate(found) if part is None]
             raise UserError(
-                f"missing or damaged: {', '.join(lost[:10])}; run the same command again"
+                f"missing or damaged: {', '.join(lost[:SHOWN])}; run the same command again"
             )
         every = np.concatenate(whole)
         return np.split(every, [len(self.images[0])])
@@ -126,14 +138,20 @@ class Shards:
 
     def _made_by_workers(self, missing: list[int]) -> Iterator[int]:
         """The numbers of shards as they are made, each by the command that a cluster would run."""
+        words = [sys.executable, "-m", "dlvc.cli", "features", "--shard"]
+        quiet = {**os.environ, "TQDM_DISABLE": "1"}  # there is one bar over all
         running: set[subprocess.Popen[bytes]] = set()
+        ended = False
+        changing = threading.Lock()
 
         def work(number: int) -> int:
-            words = [sys.executable, "-m", "dlvc.cli", "features", "--shard"]
-            process = subprocess.Popen(
-                [*words, f"{number}/{self.count}"], stdout=subprocess.DEVNULL
-            )
-            running.add(process)
+            with changing:
+                if ended:
+                    return number
+                process = subprocess.Popen(
+                    [*words, f"{number}/{self.count}"], stdout=subprocess.DEVNULL, env=quiet
+                )
+                running.add(process)
             if process.wait() != 0:
                 raise UserError(
                     f"{self.file(number)}: its worker ended with exit code {process.returncode}; "
@@ -147,8 +165,10 @@ class Shards:
                 yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in running:
-                process.terminate()
+            with changing:
+                ended = True
+                for process in running:
+                    process.terminate()
 
 
 def make_shard(photos: Path, settings: Features, shard: str) -> str:

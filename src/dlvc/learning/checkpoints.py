@@ -92,11 +92,14 @@ class Checkpoint:
         self, state: TrainingState, train: Samples, test: Samples
     ) -> Iterator[Callable[[], None]]:
         """Bring `state` to where it was left, if it was; give what to call wherever it can be."""
+        training = self._digest(state, train, test)
+        self._check_the_same(training, train.labels.device)
         if not self._world.is_first:
             self._restore(state, self._world.from_first(b""))
             yield lambda: None
             return
-        self._take_place(self._key(state, train, test))
+        computed = computed_with(train.labels.device)
+        self._take_place(hashlib.sha256(f"{training} {computed}".encode()).hexdigest()[:16])
         self._restore(state, self._world.from_first(self._find()))
         self._written = time.monotonic()
         before = handle(self._ask)
@@ -109,12 +112,24 @@ class Checkpoint:
         if self._asked:  # between the last such point and here
             self._stop(state)
 
-    def _key(self, state: TrainingState, train: Samples, test: Samples) -> str:
-        """A digest of everything that the result depends on."""
+    def _check_the_same(self, training: str, device: torch.device) -> None:
+        """Another machine may have other parameters, code or images: all messages would still have
+        the same shapes, and what is learned would be nobody's training."""
+        first = self._world.from_first(training.encode())
+        others = torch.tensor([float(first != training.encode())], device=device)
+        self._world.add_up([others])
+        if others.item():
+            raise UserError(
+                f"{self._stage}: {others.item():.0f} of its {self._world.size} processes have "
+                "other parameters, code or images than the first one; bring each machine to the "
+                "same commit, params.yaml and data (`git status`, `dvc pull`)"
+            )
+
+    def _digest(self, state: TrainingState, train: Samples, test: Samples) -> str:
+        """Of everything that the result depends on, but the processor."""
         digest = hashlib.sha256()
-        device = train.labels.device
         rule = type(state.optimizer).__name__
-        about = [self._stage, computed_with(device), rule, dict(self._params)]
+        about = [self._stage, rule, dict(self._params)]
         digest.update(json.dumps(about, sort_keys=True).encode())
         for name, module in sorted(sys.modules.items()):
             if name.startswith("dlvc.") and not name.startswith(UNTOLD):
@@ -125,7 +140,7 @@ class Checkpoint:
         for tensor in tensors:
             digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).data)
-        return digest.hexdigest()[:16]
+        return digest.hexdigest()
 
     def _take_place(self, key: str) -> None:
         """Choose the file, alone; another process with the very same training has it already."""

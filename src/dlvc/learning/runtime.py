@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dlvc.errors import UserError
 from dlvc.learning.batch_norm import normalise_together
-from dlvc.learning.world import ALONE, World, is_launched, local_rank, world_size
+from dlvc.learning.world import ALONE, World, is_launched, local_rank, local_size, world_size
 from dlvc.portable import instructions_are_pinned
 from dlvc.sections import Runtime as Settings
 
@@ -125,8 +125,9 @@ def _choose_device(settings: Settings) -> str:
 
 
 def _own_gpu() -> torch.device:
-    """One for each process of a machine."""
-    if local_rank() >= torch.cuda.device_count():
+    """One for each process of a machine. All find out if there are too few, and not only those who
+    would have none: the others would wait for them."""
+    if local_size() > torch.cuda.device_count():
         raise UserError(
             f"params.yaml: runtime.processes needs a GPU for each, and torch finds "
             f"{torch.cuda.device_count()} here; lower it, or set runtime.device to cpu"

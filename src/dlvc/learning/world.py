@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,8 +47,7 @@ class World:
             return ALONE
         here = os.environ
         rank, size = int(here["RANK"]), int(here["WORLD_SIZE"])
-        address = here["MASTER_ADDR"], int(here["MASTER_PORT"])
-        store = dist.TCPStore(*address, timeout=PATIENCE)  # type: ignore[attr-defined]
+        store = launchers_store(3 * PATIENCE)  # those of another machine may still be waiting
         # The launcher keeps its store when it starts all again. Left to itself, torch would look
         # there for the others' addresses, and now and then find those of before: both wait then.
         attempt = f"attempt {here['TORCHELASTIC_RESTART_COUNT']}"
@@ -103,6 +103,13 @@ def _all_there() -> Iterator[None]:
         raise PeerLostError(first_line(error)) from None
 
 
+def launchers_store(patience: timedelta) -> Any:
+    """The store of the first machine's launcher, which all processes can reach."""
+    here = os.environ
+    address = here["MASTER_ADDR"], int(here["MASTER_PORT"])
+    return dist.TCPStore(*address, timeout=patience)  # type: ignore[attr-defined]
+
+
 def is_launched() -> bool:
     """Whether torch's launcher has started this process."""
     return dist.is_torchelastic_launched()
@@ -111,6 +118,11 @@ def is_launched() -> bool:
 def world_size() -> int:
     """How many processes train together with this one, itself included."""
     return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def local_size() -> int:
+    """How many of the processes are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def local_rank() -> int:
