@@ -121,7 +121,7 @@ def measure_mlp(data: Dataset) -> Iterator[str]:
     rule = GradientDescent(model.parameters(), 0.01)
     times = in_turn(
         {
-            "lecture": lambda: lecture_loops.once_a_batch(data, 0.01, 1, SAMPLE_UPDATES),
+            "lecture": lambda: lecture_loops.once_a_sample(data, SAMPLE_UPDATES),
             "loop": lambda: list(
                 train_one_epoch(
                     model, F.cross_entropy, rule, samples, Pass.over(order[:SAMPLE_UPDATES], 1)

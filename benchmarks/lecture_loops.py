@@ -1,9 +1,10 @@
 """The training loops of lectures 24, 29 and 40, as their notebooks have them.
 
-Written plainly after the transcripts: a loader with four workers that turns each picture into a
-tensor by itself, a graph for each batch, the loss fetched after each. What torch no longer has is
-as torch now writes it (`Variable` is gone, `loss.data[0]` is `loss.item()`); what the notebooks
-draw is left out. Each function trains one epoch and tests once, as one turn of their loops does.
+Written plainly after the transcripts: a loader (but in 24c) with four workers that turns each
+picture into a tensor by itself, a graph for each batch, the loss fetched after each. What torch no
+longer has is as torch now writes it (`Variable` is gone, `loss.data[0]` is `loss.item()`); what the
+notebooks draw is left out. Each function trains one epoch and tests once, as one turn of their
+loops does; those that are left after some updates do not test.
 """
 
 from __future__ import annotations
@@ -131,14 +132,12 @@ def once_an_epoch(data: Dataset, learning_rate: float = 0.1) -> nn.Module:
     return net
 
 
-def once_a_batch(
-    data: Dataset, learning_rate: float = 0.1, batch_size: int = 100, updates: int | None = None
-) -> nn.Module:
-    """Lecture 24b; with batches of one 24c, which can be left after so many updates."""
-    train_loader, test_loader = loaders(data, batch_size)
+def once_a_batch(data: Dataset, learning_rate: float = 0.1) -> nn.Module:
+    """Lecture 24b."""
+    train_loader, test_loader = loaders(data, batch_size=100)
     net, criterion = NeuralNet(), nn.CrossEntropyLoss()
     running_loss = 0.0
-    for inputs, labels in islice(train_loader, updates):
+    for inputs, labels in train_loader:
         outputs = net(inputs.view(-1, 28 * 28))
         loss = criterion(outputs, labels)
         net.zero_grad()
@@ -146,8 +145,25 @@ def once_a_batch(
         for f in net.parameters():
             f.data.sub_(f.grad.data * learning_rate)  # type: ignore[union-attr]
         running_loss += loss.item()
-    if updates is None:
-        count_correct(net, test_loader, flat=True)
+    count_correct(net, test_loader, flat=True)
+    return net
+
+
+def once_a_sample(data: Dataset, updates: int, learning_rate: float = 0.01) -> nn.Module:
+    """Lecture 24c, left after so many updates. It has no loader: each image is fetched by its
+    number, once for its pixels and once for its label."""
+    train = Pictures(data.train_images, data.train_labels, transforms.ToTensor())
+    net, criterion = NeuralNet(), nn.CrossEntropyLoss()
+    running_loss = 0.0
+    for i in range(updates):
+        inputs, labels = train[i][0], train[i][1].reshape(1)
+        outputs = net(inputs.view(-1, 28 * 28))
+        loss = criterion(outputs, labels)
+        net.zero_grad()
+        loss.backward()
+        for f in net.parameters():
+            f.data.sub_(f.grad.data * learning_rate)  # type: ignore[union-attr]
+        running_loss += loss.item()
     return net
 
 

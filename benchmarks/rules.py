@@ -30,7 +30,7 @@ def main() -> None:
         {
             "lecture per_epoch": lambda: lecture_loops.once_an_epoch(data),
             "lecture per_batch": lambda: lecture_loops.once_a_batch(data),
-            "lecture per_sample": lambda: lecture_loops.once_a_batch(data, 0.01, 1, SAMPLE_UPDATES),
+            "lecture per_sample": lambda: lecture_loops.once_a_sample(data, SAMPLE_UPDATES),
             "ours per_epoch": ours_per_epoch(data),
             "ours per_batch": ours(data, MLP, F.cross_entropy, descent, batch_size=100),
             "ours per_sample": ours_per_sample(data),

@@ -53,6 +53,7 @@ LECTURES = {
     "update_rules.per_batch.batch_size": 100,
     "update_rules.per_sample.learning_rate": 0.01,
     "update_rules.per_sample.epochs": 10,
+    "update_rules.per_sample.shuffle": False,
     "optimizers.epochs": 10,
     "optimizers.batch_size": 100,
     "optimizers.sgd.learning_rate": 0.0001,
@@ -81,7 +82,9 @@ def test_nothing_but_data_threads_seeds_and_the_small_densenet_is_ours():
         "perceptron.seed",
         "perceptron.seeds",
         "update_rules.seed",
-        "update_rules.seeds",
+        "update_rules.per_epoch.seeds",
+        "update_rules.per_batch.seeds",
+        "update_rules.per_sample.seeds",
         "update_rules.per_epoch.batch_size",  # the sum is the same, and larger products are faster
         "optimizers.seed",
         "optimizers.seeds",
@@ -331,7 +334,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=1000, deadline=None, database=None, derandomize=True)
+@settings(max_examples=1000)
 @given(st.data())
 def test_any_value_at_any_key_is_valid_as_it_stands_or_one_line(data):
     content = copy.deepcopy(CONTENT)
@@ -365,7 +368,7 @@ YAML_PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None, database=None, derandomize=True)
+@settings(max_examples=1000)
 @given(st.lists(st.sampled_from(YAML_PIECES), max_size=15).map("".join) | st.text(max_size=20))
 def test_any_text_is_yaml_or_one_line(text):
     try:

@@ -11,6 +11,7 @@ LearningRate = Annotated[float, Field(gt=0)]
 LearningRates = Annotated[list[LearningRate], Field(min_length=1, max_length=20)]
 ImageSize = Annotated[int, Field(ge=32, le=1024)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+HowManySeeds = Annotated[int, Field(ge=1, le=100)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
 
 
@@ -120,7 +121,7 @@ class Seeds(Section):
     """What is trained several times, from other initial weights and in another order."""
 
     seed: Seed
-    seeds: Annotated[int, Field(ge=1, le=100)]
+    seeds: HowManySeeds
 
     @property
     def all_seeds(self) -> range:
@@ -132,12 +133,31 @@ class SeededTraining(Seeds, Training):
     """A training with seeds of its own."""
 
 
-class UpdateRules(Seeds):
-    """Lecture 24's three update rules, from the same initial weights."""
+class PerSampleRule(SampleTraining):
+    """Lecture 24c, from as many seeds. Its notebook has no loader: the images come as they lie in
+    their file, in every epoch."""
 
-    per_epoch: Training
-    per_batch: Training
-    per_sample: SampleTraining
+    shuffle: bool
+    seeds: HowManySeeds
+
+
+class BatchRule(Training):
+    """Lecture 24a or 24b, from as many seeds."""
+
+    seeds: HowManySeeds
+
+
+class UpdateRules(Section):
+    """Lecture 24's three update rules, from the same initial weights.
+
+    A seed of the cheap one takes seconds, and its first epochs are mostly chance: each rule has as
+    many seeds as it can pay for.
+    """
+
+    seed: Seed
+    per_epoch: BatchRule
+    per_batch: BatchRule
+    per_sample: PerSampleRule
 
 
 class Rate(Section):
@@ -199,9 +219,10 @@ class TrainingExercise(Exercise):
 
 
 class BatchSizeExercise(Exercise):
-    """SGD and Adam at several batch sizes."""
+    """SGD and Adam at several batch sizes, and SGD at a rate of its own."""
 
     learning_rate: LearningRate
+    sgd_learning_rate: LearningRate
     batch_sizes: Annotated[list[Count], Field(min_length=1, max_length=20)]
 
 

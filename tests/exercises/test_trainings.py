@@ -77,11 +77,14 @@ def test_per_sample_trains_at_every_rate(digits):
 
 
 def test_batch_sizes_are_tried_by_both(digits):
-    settings = BatchSizeExercise(**SHARED, epochs=2, learning_rate=1e-4, batch_sizes=[10, 16])
-    train_batch_sizes(settings, digits)
-    assert epochs_by_training(digits) == dict.fromkeys(
-        ("SGD 10", "Adam 10", "SGD 16", "Adam 16"), 2
+    settings = BatchSizeExercise(
+        **SHARED, epochs=2, learning_rate=1e-4, sgd_learning_rate=0.01, batch_sizes=[10, 16]
     )
+    train_batch_sizes(settings, digits)
+    each = [(f"SGD {size}", f"Adam {size}", f"SGD {size}, own rate") for size in (10, 16)]
+    assert epochs_by_training(digits) == dict.fromkeys(sum(each, ()), 2)
+    last = {row["training"]: row["train_loss"] for row in digits.rows}
+    assert last["SGD 10, own rate"] < last["SGD 10"]  # a hundred times the step
     assert [row["updates"] for row in digits.rows if row["training"] == "SGD 16"] == [3, 6]
 
 
@@ -127,7 +130,9 @@ def test_resnet_is_trained_on_photographs():
 
 
 def test_a_training_that_diverges_is_told_and_the_others_go_on(digits):
-    settings = BatchSizeExercise(**SHARED, epochs=3, learning_rate=1e30, batch_sizes=[10])
+    settings = BatchSizeExercise(
+        **SHARED, epochs=3, learning_rate=1e30, sgd_learning_rate=1e30, batch_sizes=[10]
+    )
     train_batch_sizes(settings, digits)
     assert {"training": "SGD 10", "seed": 3} in digits.diverged
     finite = [row["train_loss"] for row in digits.rows]

@@ -69,6 +69,26 @@ def run(model, samples, *, batch_size, epochs=1, accumulate=False, optimizer=Non
     )
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_the_samples_pass_in_another_order_every_epoch_or_always_as_they_stand(samples, shuffle):
+    orders = []
+
+    def note(_model, _loss, _optimizer, _samples, training, **_how):
+        orders.append(training.order.tolist())
+        training.done = training.batches
+        yield
+
+    model = small_model()
+    steps = fit(
+        model, F.cross_entropy, GradientDescent(model.parameters(), 0.1), samples, samples,
+        epochs=2, batch_size=4, generator=torch.Generator().manual_seed(1), shuffle=shuffle,
+        one_epoch=note,
+    )  # fmt: skip
+    list(steps)
+    assert [sorted(order) for order in orders] == [list(range(N))] * 2
+    assert (orders[0] != orders[1] != list(range(N))) == shuffle
+
+
 @pytest.mark.parametrize("batch_size", [1, 4, 10, N])
 def test_one_update_an_epoch_is_the_gradient_of_the_mean_of_the_batch_means(samples, batch_size):
     """As the notebooks of lectures 5 and 24a have it: add up, divide, go back once."""

@@ -35,6 +35,7 @@ def test_the_models_have_as_many_parameters_as_their_papers_and_lectures_say(mod
         "ResNet-18": 11_689_512,
         "ResNet-34": 21_797_672,
         "ResNet-50": 25_557_032,
+        "VGG-16": 138_357_544,
     }
 
 
@@ -60,8 +61,9 @@ def test_batches_that_are_added_up_keep_as_many_times_as_much():
 def test_lenets_sizes_follow_the_images_and_its_convolutions_do_not():
     rows = list(size_rows())
     assert {row["convolution_parameters"] for row in rows} == {156 + 2416}
-    by_size = {row["image_size"]: row for row in rows}
-    assert by_size[32]["parameters"] == 61_706
-    assert by_size[32]["convolution_output"] == "16x5x5"
-    assert by_size[64]["convolution_output"] == "16x13x13"
-    assert by_size[64]["parameters"] == 61_706 + 120 * 16 * (13 * 13 - 5 * 5)
+    of = {(row["image_size"], row["batch_size"]): row for row in rows}
+    assert of[32, 1]["parameters"] == of[32, 2]["parameters"] == 61_706
+    assert of[32, 1]["convolution_output"] == "1x16x5x5"
+    assert of[32, 2]["convolution_output"] == "2x16x5x5"
+    assert of[64, 2]["convolution_output"] == "2x16x13x13"
+    assert of[64, 1]["parameters"] == 61_706 + 120 * 16 * (13 * 13 - 5 * 5)

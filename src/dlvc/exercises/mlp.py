@@ -46,14 +46,18 @@ def train_per_sample(settings: PerSampleExercise, trainings: Trainings) -> None:
 
 
 def train_batch_sizes(settings: BatchSizeExercise, trainings: Trainings) -> None:
-    """SGD and Adam at several batch sizes (claim 25-3)."""
+    """SGD and Adam at several batch sizes, and SGD also at its own rate (claim 25-3)."""
+    rate, own = settings.learning_rate, settings.sgd_learning_rate
     for size in settings.batch_sizes:
-        for name, optimizer in (("SGD", GradientDescent), ("Adam", Adam)):
-            rule = partial(optimizer, learning_rate=settings.learning_rate)
+        for name, rule in (
+            (f"SGD {size}", partial(GradientDescent, learning_rate=rate)),
+            (f"Adam {size}", partial(Adam, learning_rate=rate)),
+            (f"SGD {size}, own rate", partial(GradientDescent, learning_rate=own)),
+        ):
             training = trainings.training(
                 MLP, F.cross_entropy, rule, epochs=settings.epochs, batch_size=size
             )
-            trainings.run(f"{name} {size}", training)
+            trainings.run(name, training)
 
 
 def train_sgd(settings: SGDExercise, trainings: Trainings) -> None:

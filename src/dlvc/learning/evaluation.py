@@ -55,7 +55,7 @@ def loss_of_part(
 
 def in_order(samples: Samples) -> Pass:
     """A pass over samples as they stand, at its beginning."""
-    return Pass.over(torch.arange(len(samples), device=samples.labels.device), EVALUATION_BATCH)
+    return Pass.in_order(samples, EVALUATION_BATCH)
 
 
 @torch.no_grad()

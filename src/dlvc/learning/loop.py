@@ -110,6 +110,7 @@ def fit(
     epochs: int,
     batch_size: int,
     generator: torch.Generator,
+    shuffle: bool = True,
     accumulate: bool = False,
     one_epoch: Callable[..., Iterator[None]] = train_one_epoch,
     checkpoint: Keeper | None = None,
@@ -117,11 +118,12 @@ def fit(
 ) -> Iterator[Epoch]:
     """Train `model` in place, one record an epoch.
 
-    `generator` draws the order of the samples, afresh for every epoch. `one_epoch` passes them
-    once: `train_one_epoch`, or what does the same another way. With a `checkpoint` a training that
-    was left goes on where it was; the epochs before come again as records, not as work. All
-    processes of a `world` call this with the same arguments, and get the same records. Raises
-    `DivergedError` that names the epoch and the update when the loss is no longer a finite number.
+    `generator` draws the order of the samples, afresh for every epoch; without `shuffle` they pass
+    as they stand. `one_epoch` passes them once: `train_one_epoch`, or what does the same another
+    way. With a `checkpoint` a training that was left goes on where it was; the epochs before come
+    again as records, not as work. All processes of a `world` call this with the same arguments, and
+    get the same records. Raises `DivergedError` that names the epoch and the update when the loss
+    is no longer a finite number.
     """
     state = TrainingState(model, optimizer, generator)
     with (checkpoint or NotKept()).keep(state, train, test) as may_be_left_here:
@@ -129,7 +131,11 @@ def fit(
         for number in range(len(state.curve) + 1, epochs + 1):
             updates = state.curve[-1].updates if state.curve else 0
             if state.training is None:
-                state.training = Pass.shuffled(train, batch_size, generator)
+                state.training = (
+                    Pass.shuffled(train, batch_size, generator)
+                    if shuffle
+                    else Pass.in_order(train, batch_size)
+                )
             training = state.training
             if state.testing is None:
                 with progress_bar(f"epoch {number}/{epochs}", training) as show:

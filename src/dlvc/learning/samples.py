@@ -59,6 +59,11 @@ class Pass:
         return cls(order, batch_size, losses, torch.zeros_like(order))
 
     @classmethod
+    def in_order(cls, samples: Samples, batch_size: int) -> Pass:
+        """A pass over samples as they stand."""
+        return cls.over(torch.arange(len(samples), device=samples.labels.device), batch_size)
+
+    @classmethod
     def shuffled(cls, samples: Samples, batch_size: int, generator: torch.Generator) -> Pass:
         """A pass in a random order, which `generator` draws."""
         order = torch.randperm(len(samples), generator=generator)

@@ -47,6 +47,7 @@ class Training(Generic[Model]):
     epochs: int
     batch_size: int
     runtime: Runtime
+    shuffle: bool = True
     accumulate: bool = False
     one_epoch: Callable[..., Iterator[None]] = train_one_epoch
 
@@ -66,6 +67,7 @@ class Training(Generic[Model]):
             epochs=self.epochs,
             batch_size=self.batch_size,
             generator=torch.Generator().manual_seed(seed),
+            shuffle=self.shuffle,
             accumulate=self.accumulate,
             one_epoch=self.one_epoch,
             checkpoint=checkpoint,

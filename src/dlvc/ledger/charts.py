@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,9 +76,8 @@ class Charts:
             ylabel="training loss, lecture's scale",
         )
 
-    def _accuracies(self, lecture: Lecture) -> list[Band]:
-        """The test accuracy of each of a lecture's stages, and the printed ones."""
-        column = "test_accuracy"
+    def _printed(self, lecture: Lecture, column: str) -> list[Band]:
+        """A column of each of a lecture's stages, and what the lecture prints of it."""
         return [
             band(
                 lecture.names[stage], self._evidence.curves(stage), column, printed[column], "epoch"
@@ -96,11 +96,20 @@ class Charts:
         return [self._svg(figure, "The nine features of the training images, by class.")]
 
     def _perceptron(self, lecture: Lecture) -> list[Picture]:
+        curves, printed = self._evidence.curves("perceptron"), lecture.printed["perceptron"]
+        accuracies = [
+            band(f"{part} images", curves, column, printed[column], "epoch")
+            for part, column in (("training", "train_accuracy"), ("test", "test_accuracy"))
+        ]
         return [
             self._scaled_loss(
                 lecture, "perceptron",
                 "The training loss on the lecture's scale: the sum of the batches' means over the "
                 "number of images.",
+            ),
+            self._bands(
+                accuracies, "Accuracy on the training and on the test images.",
+                xlabel="epoch", ylabel="accuracy", percent=True,
             ),
             *self._exercise(
                 "perceptron", "train_loss", "The exercise: other rates, and more epochs.",
@@ -116,7 +125,12 @@ class Charts:
         images = self._evidence.about("per_epoch")["images"]
         return [
             self._bands(
-                self._accuracies(lecture), "Test accuracy over epochs: the same images each.",
+                self._printed(lecture, "train_loss"), "Training loss over epochs.",
+                xlabel="epoch", ylabel="training loss",
+            ),
+            self._bands(
+                self._printed(lecture, "test_accuracy"),
+                "Test accuracy over epochs: the same images each.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._bands(
@@ -144,17 +158,43 @@ class Charts:
 
     def _optimizers(self, lecture: Lecture) -> list[Picture]:
         how = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
-        caption = "Test accuracy by the three optimizers, at one rate."
-        pictures = [self._bands(self._accuracies(lecture), caption, **how)]
-        for name, caption in (
-            ("momentum", "The exercise: is momentum more than a larger rate?"),
-            ("batch_sizes", "The exercise: SGD and Adam at other batch sizes."),
-            ("sgd", "The exercise: how long SGD needs."),
+        return [
+            self._bands(
+                self._printed(lecture, "train_loss"),
+                "Training loss by the three optimizers, at one rate.",
+                xlabel="epoch", ylabel="training loss",
+            ),
+            self._bands(
+                self._printed(lecture, "test_accuracy"),
+                "Test accuracy by the three optimizers, at one rate.", **how,
+            ),
+            *self._exercise(
+                "momentum", "test_accuracy",
+                "The exercise: is momentum more than a larger rate?", **how,
+            ),
+            *self._batch_sizes(how),
+            *self._exercise(
+                "sgd", "test_accuracy", "The exercise: how long SGD needs.",
+                **how, logarithmic=True,
+            ),
+        ]  # fmt: skip
+
+    def _batch_sizes(self, how: Mapping[str, Any]) -> list[Picture]:
+        """Adam and SGD at the lecture's rate, and Adam and SGD at its own: two pictures, since one
+        could not be read."""
+        exercise = self._evidence.exercise("batch_sizes")
+        titles = dict.fromkeys(one.training for one in exercise)
+        pictures = []
+        for own, caption in (
+            (False, "The exercise: SGD and Adam at other batch sizes, both at the lecture's rate."),
+            (True, "The same with SGD at a rate of its own."),
         ):
-            logarithmic = name == "sgd"
-            pictures += self._exercise(
-                name, "test_accuracy", caption, **how, logarithmic=logarithmic
-            )
+            shown = [
+                band(title, exercise.of(title), "test_accuracy", {}, "epoch")
+                for title in titles
+                if title.startswith("Adam") or title.endswith("own rate") == own
+            ]
+            pictures += [self._bands(shown, caption, **how)] if shown else []
         return pictures
 
     def _lenet(self, lecture: Lecture) -> list[Picture]:
@@ -164,13 +204,17 @@ class Charts:
             self._scaled_loss(lecture, "lenet", "The training loss on the lecture's scale."),
             self._bands(
                 [
-                    *self._accuracies(lecture),
+                    *self._printed(lecture, "test_accuracy"),
                     band("MLP by Adam", adam, "test_accuracy", {}, "epoch"),
                 ],
                 "Test accuracy, beside a fully connected net with the same budget.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._kernels(conv1, 3, "LeNet's first kernels"),
+            self._kernels(
+                self._evidence.array("results/lenet/conv2.npy"), 3,
+                "Of LeNet's second layer the first kernel, one picture for each of its six inputs",
+            ),
         ]  # fmt: skip
         epochs = self._evidence.about("lenet")["epochs"]
         if epochs:
@@ -185,7 +229,7 @@ class Charts:
         return [
             self._scaled_loss(lecture, "densenet", "The training loss on the lecture's scale."),
             self._bands(
-                self._accuracies(lecture), "Test accuracy.",
+                self._printed(lecture, "test_accuracy"), "Test accuracy.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._bands(
@@ -196,8 +240,32 @@ class Charts:
                 "Training and test loss, each a mean over its images.",
                 xlabel="epoch", ylabel="mean loss",
             ),
+            self._summed_test_loss(curves),
             self._kernels(conv0, 16, "DenseNet's first kernels"),
+            self._kernels(
+                self._evidence.array("results/densenet/denselayer1_conv1.npy"), 16,
+                "Of the first dense layer's 1x1 convolution the 64 weights of one output",
+            ),
         ]  # fmt: skip
+
+    def _summed_test_loss(self, curves: Curves) -> Picture:
+        """The sum of the batches' means over the number of test images, as the notebook divides it,
+        with the training batches' sum in it, which it does not reset, and without."""
+        images = self._evidence.images("photos")["test"]["images"]
+        batches = math.ceil(images / self._evidence.params["densenet.batch_size"])
+        epochs = curves.curves[0]["epoch"][: curves.epochs]
+        updates = curves.curves[0]["updates"][0]
+        without = curves.stack("test_loss") * batches / images
+        with_training = without + curves.stack("train_loss") * updates / images
+        return self._bands(
+            [
+                Band("with the training loss, as in the notebook", epochs, with_training),
+                Band("the test loss alone", epochs, without),
+            ],
+            "The sum of the test batches' means over the number of images, as the notebook has it.",
+            xlabel="epoch",
+            ylabel="test loss, lecture's scale",
+        )
 
     def _kernels(self, pair: NDArray[np.float32], columns: int, name: str) -> Picture:
         before, after = np.asarray(pair, dtype=np.float64)

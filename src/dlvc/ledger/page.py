@@ -37,6 +37,7 @@ class Row:
     epoch: int
     printed: str
     ours: str
+    seeds: int
     file: str
 
 
@@ -76,7 +77,11 @@ def build_page(
         computed=evidence.metrics("lenet")["computed"],
         costs=evidence.models.values(),
         times=evidence.times,
-        seeds=evidence.params["lenet.seeds"],
+        printed_seconds={
+            stage.rpartition("@")[2]: seconds
+            for lecture in lectures
+            for stage, seconds in lecture.seconds.items()
+        },
     )
 
 
@@ -94,7 +99,7 @@ def rows_of(evidence: Evidence, lecture: Lecture) -> Iterator[Row]:
                         found += f" ({write(values.min())} to {write(values.max())})"
                     yield Row(
                         lecture.names[stage], QUANTITIES[quantity], epoch, write(printed), found,
-                        curves.file,
+                        len(values), curves.file,
                     )  # fmt: skip
 
 

@@ -82,16 +82,16 @@ def figure(
 
 
 def spread(values: Numbers) -> str:
-    """Accuracies as the mean, and the smallest and the largest where there are several.
+    """Accuracies as the mean, and the smallest and the largest where there are several seeds.
 
     >>> spread(np.array([0.914, 0.916])), spread(np.array([0.5]))
-    ('91.5 % (91.4 to 91.6)', '50.0 %')
+    ('91.5 % (91.4 to 91.6, 2 seeds)', '50.0 %')
     """
     percent = 100 * np.asarray(values)
     mean = f"{percent.mean():.1f} %"
     if len(percent) == 1:
         return mean
-    return f"{mean} ({percent.min():.1f} to {percent.max():.1f})"
+    return f"{mean} ({percent.min():.1f} to {percent.max():.1f}, {len(percent)} seeds)"
 
 
 def rises(values: Numbers) -> int:
@@ -102,8 +102,8 @@ def rises(values: Numbers) -> int:
 def join(parts: Sequence[str]) -> str:
     """As a sentence has them.
 
-    >>> join(["a", "b", "c"])
-    'a, b and c'
+    >>> join(["a", "b", "c"]), join(["a"])
+    ('a, b and c', 'a')
     """
     *first, last = parts
     return f"{', '.join(first)} and {last}" if first else last

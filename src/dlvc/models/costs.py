@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.models import densenet121, resnet18, resnet34, resnet50
+from torchvision.models import densenet121, resnet18, resnet34, resnet50, vgg16
 
 from dlvc.models.initialise import initialise
 from dlvc.models.layers import count_parameters
@@ -41,9 +41,9 @@ class Cost:
 
 
 def model_costs(image_size: int) -> Iterator[Cost]:
-    """The course's models, and the residual networks that lecture 40 compares with.
+    """The course's models, and those that lecture 40 compares with.
 
-    The two kinds of large ones are for 1,000 classes, at `image_size` pixels.
+    The large ones are for 1,000 classes, at `image_size` pixels.
     """
     digits = torch.zeros(3, 28, 28, dtype=torch.uint8)
     yield cost("perceptron", lambda: Perceptron(9), torch.zeros(3, 9))
@@ -55,6 +55,7 @@ def model_costs(image_size: int) -> Iterator[Cost]:
         ("ResNet-18", resnet18),
         ("ResNet-34", resnet34),
         ("ResNet-50", resnet50),
+        ("VGG-16", vgg16),
     ):
         yield cost(name, build, photos)
 
@@ -125,8 +126,8 @@ def size_rows() -> Iterator[dict[str, object]]:
     for size in (32, 64):
         for batch in (1, 2):
             with torch.no_grad():
-                shape = convolutions(torch.zeros(batch, 1, size, size)).shape[1:]
-            fc1 = math.prod(shape) * lenet.fc1.out_features + lenet.fc1.out_features
+                shape = convolutions(torch.zeros(batch, 1, size, size)).shape
+            fc1 = math.prod(shape[1:]) * lenet.fc1.out_features + lenet.fc1.out_features
             learned = count_parameters(convolutions)
             yield {
                 "image_size": size,

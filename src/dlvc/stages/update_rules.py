@@ -57,15 +57,16 @@ def main(rule: str) -> None:
         epochs=settings.epochs,
         batch_size=1 if one_by_one else settings.batch_size,
         runtime=runtime,
+        shuffle=settings.shuffle if one_by_one else True,
         accumulate=accumulate,
         one_epoch=train_image_by_image if one_by_one else train_one_epoch,
     )
     folder = RESULTS / rule
-    own = (f"update_rules.{key}" for key in ("seed", "seeds", rule))
-    logged = params.select("runtime", *own)
+    logged = params.select("runtime", "update_rules.seed", f"update_rules.{rule}")
     stage = f"update_rules@{rule}"
     with stage_run(stage, folder, logged, device=runtime.device) as run:
-        seeds = params.update_rules.all_seeds
+        first = params.update_rules.seed
+        seeds = range(first, first + settings.seeds)
         trained = training.from_seeds(seeds, stage, logged, run.log_epoch)
         title = f"MLP, one update {rule.replace('_', ' ')}"
         save_training(folder, trained, summary, title=title)

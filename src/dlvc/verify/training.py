@@ -96,8 +96,9 @@ class Training:
     def seeds(self, outs: Outs) -> Iterator[str]:
         """The same columns from every seed; those of the first are curves.csv."""
         rows, first = read_csv(outs / "seeds.csv"), read_csv(outs / "curves.csv")
-        section = self.section.partition(".")[0]
-        seed, number = (outs.params[f"{section}.{key}"] for key in ("seed", "seeds"))
+        shared = self.section.partition(".")[0]  # lecture 24's rules have the first seed in common
+        seed = outs.params[f"{shared}.seed"]
+        number = outs.params.get(f"{self.section}.seeds") or outs.params[f"{shared}.seeds"]
         found = list(dict.fromkeys(row["seed"] for row in rows))
         if found != [str(seed + n) for n in range(number)]:
             yield f"has the seeds {', '.join(found)}; expected {number} from {seed}"

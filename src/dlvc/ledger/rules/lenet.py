@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dlvc.ledger.evidence import Evidence
 from dlvc.ledger.rules.perceptron import OFF
-from dlvc.ledger.verdict import Part, Verdict, figure, spread
+from dlvc.ledger.verdict import Part, Verdict, figure, join, spread
 
 FIRST_KERNELS = "results/lenet/conv1.npy"
 RANDOM = 2 / 24  # two directions of the 24 that a 5x5 kernel without its mean has
@@ -147,9 +147,10 @@ def parameters(evidence: Evidence) -> Verdict:
                 "whatever the convolutions put out",
             ),
             Part(
-                "the output sizes depend on it",
-                differs("convolution_output", "image_size"),
-                f"{' and '.join(outputs)} numbers",
+                "the output sizes depend on both",
+                differs("convolution_output", "image_size")
+                and differs("convolution_output", "batch_size"),
+                f"{join(outputs)} numbers",
             ),
         ),
         ("results/costs/sizes.csv",),

@@ -58,14 +58,19 @@ def small_batches(evidence: Evidence) -> Verdict:
     curves = evidence.exercise("batch_sizes")
     parts = []
     for size in (10, 16):
-        sgd, adam = (curves.of(f"{name} {size}") for name in ("SGD", "Adam"))
-        statement = f"SGD serves better at a batch of {size}"
-        if not (sgd.epochs and adam.epochs):
-            parts.append(Part(statement, None, OFF))
-            continue
-        reached = [side.last("test_accuracy") for side in (sgd, adam)]
-        found = f"SGD {spread(reached[0])}, Adam {spread(reached[1])} after {sgd.epochs} epochs"
-        parts.append(Part(statement, bool(reached[0].mean() > reached[1].mean()), found))
+        adam = curves.of(f"Adam {size}")
+        for name, rate in (
+            (f"SGD {size}", "at the lecture's rate"),
+            (f"SGD {size}, own rate", "at a rate of its own"),
+        ):
+            sgd = curves.of(name)
+            statement = f"SGD serves better at a batch of {size}, {rate}"
+            if not (sgd.epochs and adam.epochs):
+                parts.append(Part(statement, None, OFF))
+                continue
+            reached = [side.last("test_accuracy") for side in (sgd, adam)]
+            found = f"SGD {spread(reached[0])}, Adam {spread(reached[1])} after {sgd.epochs} epochs"
+            parts.append(Part(statement, bool(reached[0].mean() > reached[1].mean()), found))
     return Verdict(tuple(parts), (curves.file,))
 
 
@@ -89,7 +94,7 @@ def momentum_or_rate(evidence: Evidence) -> Verdict:
                 "and ahead of SGD at a rate 1 / (1 - μ) times as large",
                 ahead[1] > 0.02,
                 f"by {100 * ahead[1]:.1f} points; at no epoch and from no seed are the two more "
-                f"than {100 * apart:.1f} points apart",
+                f"than {100 * apart:.2f} points apart",
             ),
         ),
         (curves.file,),
