@@ -57,8 +57,9 @@ def figures(project: Path) -> str:
     for lecture in read_lectures(LECTURES):
         for row in ends(list(rows_of(evidence, lecture))):
             what = f"{row.stage}: {row.quantity}, epoch {row.epoch}"
-            rows.append((str(int(lecture.number)), what, row.printed, row.ours))
-    return markdown(("lecture", "what", "the lecture prints", "here"), rows)
+            number = str(int(lecture.number))
+            rows.append((number, what, row.printed, row.ours, str(row.seeds)))
+    return markdown(("lecture", "what", "the lecture prints", "here", "seeds"), rows)
 
 
 def counts(project: Path) -> str:
@@ -85,7 +86,8 @@ def verdicts(project: Path) -> str:
             why = "<br>".join(
                 f"{part.mark} {part.statement}: {part.found}" for part in verdict.parts
             )
-            rows.append((claim.id, claim.says, verdict.word, why))
+            word = verdict.word + (" (as far as tested)" if verdict.is_partly_untested else "")
+            rows.append((claim.id, claim.says, word, why))
     return markdown(("claim", "what the lecture says", "verdict", "what decides"), rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from dlvc.artifacts import read_yaml
 from dlvc.ledger.charts import Charts
@@ -50,6 +51,9 @@ def build_page(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["math"] = lambda latex: Markup(convert(latex, display="block"))  # noqa: S704 - our own
+    environment.filters["code"] = lambda text: Markup(  # noqa: S704 - our own
+        re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    )
     environment.filters["file"] = lambda name: f"../{name}"
     charts = Charts(evidence, lectures)
     counts = Counter(verdict.word for verdict in verdicts.values())

@@ -56,12 +56,13 @@ def thousand_epochs(evidence: Evidence) -> Verdict:
 def small_batches(evidence: Evidence) -> Verdict:
     """25-3: SGD at batches of 10 to 16."""
     curves = evidence.exercise("batch_sizes")
+    own = evidence.params["claims.batch_sizes.sgd_learning_rate"]
     parts = []
     for size in (10, 16):
         adam = curves.of(f"Adam {size}")
         for name, rate in (
             (f"SGD {size}", "at the lecture's rate"),
-            (f"SGD {size}, own rate", "at a rate of its own"),
+            (f"SGD {size}, own rate", f"at {own:g}"),
         ):
             sgd = curves.of(name)
             statement = f"SGD serves better at a batch of {size}, {rate}"

@@ -62,11 +62,10 @@ def after_two_hundred(evidence: Evidence) -> Verdict:
     found = curves.at("test_accuracy", 200)
     holds = bool(0.095 <= found.mean() <= 0.125) if evidence.has_cifar10 else None
     where = "" if evidence.has_cifar10 else ", on other images than the lecture's"
-    parts = [Part(statement, holds, f"here {spread(found)}{where}")]
+    later = ""
     if curves.epochs >= 2000:
-        later = spread(curves.at("test_accuracy", 2000))
-        parts.append(Part("(2,000 epochs, for comparison)", None, f"here {later}"))
-    return Verdict(tuple(parts), (curves.file,))
+        later = f"; after 2,000 epochs {spread(curves.at('test_accuracy', 2000))}"
+    return Verdict((Part(statement, holds, f"here {spread(found)}{later}{where}"),), (curves.file,))
 
 
 def best_rate(evidence: Evidence) -> Verdict:
