@@ -68,6 +68,13 @@ def test_a_lock_that_was_cut_off_anywhere_is_mended_or_such_that_dvc_reads_it():
     assert dvc_reads(WHOLE)
 
 
+@pytest.mark.parametrize("half", [b"3e11970235", b"1234", b"12ab", b""])
+def test_half_an_md5_is_no_whole_lock_be_it_a_number_or_a_text(half):
+    before = WHOLE[: WHOLE.rindex(b"md5: ") + len(b"md5: ")]
+    assert not is_whole(before + half)
+    assert is_whole(before + b"a" * 32)
+
+
 def test_a_whole_lock_is_left_as_it_is(capsys):
     LOCK.write_bytes(WHOLE)
     keep_lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -11,6 +12,7 @@ from dlvc.artifacts import write_bytes
 
 LOCK = Path("dvc.lock")
 WHOLE_LOCK = Path(".dlvc/dvc.lock.whole")
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 CHECKPOINTS = Path(".dlvc/checkpoints")
 COMPLETE = ".complete.pt"  # of a training that has ended, until DVC knows its result
 
@@ -35,11 +37,18 @@ def is_whole(text: bytes) -> bool:
 
 
 def _is_whole_entry(entry: object) -> bool:
-    """Of what is cut off in the middle of an entry, YAML often makes an empty value, or a text."""
+    """Of what is cut off in the middle of an entry, YAML often makes an empty value, or a text; of
+    half an md5 now and then a number: 3e11970235 is one."""
     match entry:
         case {"cmd": str(), "deps": [*deps], "outs": [*outs]}:
-            files = [*deps, *outs]
-            return all(isinstance(file, dict) and None not in file.values() for file in files)
+            return all(map(_is_whole_file, [*deps, *outs]))
+    return False
+
+
+def _is_whole_file(file: object) -> bool:
+    match file:
+        case {"path": str(), "md5": str(md5), **others}:
+            return bool(MD5.fullmatch(md5)) and None not in others.values()
     return False
 
 
