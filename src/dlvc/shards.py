@@ -80,10 +80,10 @@ class Shards:
     def missing(self) -> list[int]:
         """Those that have still to be made; where others are there, or damaged, it is said."""
         missing = [number for number in range(self.count) if self.read(number) is None]
-        damaged = [number for number in missing if self.file(number).exists()]
-        for number in damaged:
+        damaged = {number for number in missing if self.file(number).exists()}
+        for number in sorted(damaged):
             say(f"{self.file(number)}: damaged, made again")
-        lost = [self.file(number).name for number in missing if number not in set(damaged)]
+        lost = [self.file(number).name for number in missing if number not in damaged]
         if lost and len(missing) < self.count:
             more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
             say(f"{self.folder}: {', '.join(lost[:SHOWN])}{more} missing, made now")
