@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,12 +55,19 @@ class Charts:
     def _bands(self, bands: Sequence[Band], caption: str, **how: Any) -> Picture:
         return self._svg(draw_bands(bands, **how), caption)
 
-    def _exercise(self, name: str, column: str, caption: str, **how: Any) -> list[Picture]:
-        """The trainings of an exercise; nothing where it is off."""
+    def _exercise(
+        self,
+        name: str,
+        column: str,
+        caption: str,
+        shown: Callable[[str], bool] = lambda _title: True,
+        **how: Any,
+    ) -> list[Picture]:
+        """The trainings of an exercise, or those of them to be shown; nothing where it is off."""
         exercise = self._evidence.exercise(name)
         if not exercise.epochs:
             return []
-        titles = dict.fromkeys(one.training for one in exercise)
+        titles = dict.fromkeys(one.training for one in exercise if shown(one.training))
         x = "updates" if how["xlabel"] == "update" else "epoch"
         return [
             self._bands([band(t, exercise.of(t), column, {}, x) for t in titles], caption, **how)
@@ -157,7 +164,7 @@ class Charts:
         return self._bands(bands, caption, xlabel="update", ylabel="loss")
 
     def _optimizers(self, lecture: Lecture) -> list[Picture]:
-        how = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
+        how: dict[str, Any] = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
         return [
             self._bands(
                 self._printed(lecture, "train_loss"),
@@ -172,30 +179,20 @@ class Charts:
                 "momentum", "test_accuracy",
                 "The exercise: is momentum more than a larger rate?", **how,
             ),
-            *self._batch_sizes(how),
+            *self._exercise(  # two pictures, since one could not be read
+                "batch_sizes", "test_accuracy",
+                "The exercise: SGD and Adam at other batch sizes, both at the lecture's rate.",
+                lambda title: not title.endswith("own rate"), **how,
+            ),
+            *self._exercise(
+                "batch_sizes", "test_accuracy", "The same with SGD at a rate of its own.",
+                lambda title: title.startswith("Adam") or title.endswith("own rate"), **how,
+            ),
             *self._exercise(
                 "sgd", "test_accuracy", "The exercise: how long SGD needs.",
                 **how, logarithmic=True,
             ),
         ]  # fmt: skip
-
-    def _batch_sizes(self, how: Mapping[str, Any]) -> list[Picture]:
-        """Adam and SGD at the lecture's rate, and Adam and SGD at its own: two pictures, since one
-        could not be read."""
-        exercise = self._evidence.exercise("batch_sizes")
-        titles = dict.fromkeys(one.training for one in exercise)
-        pictures = []
-        for own, caption in (
-            (False, "The exercise: SGD and Adam at other batch sizes, both at the lecture's rate."),
-            (True, "The same with SGD at a rate of its own."),
-        ):
-            shown = [
-                band(title, exercise.of(title), "test_accuracy", {}, "epoch")
-                for title in titles
-                if title.startswith("Adam") or title.endswith("own rate") == own
-            ]
-            pictures += [self._bands(shown, caption, **how)] if shown else []
-        return pictures
 
     def _lenet(self, lecture: Lecture) -> list[Picture]:
         adam = self._evidence.curves("optimizers@adam")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlvc.ledger.evidence import Evidence, Numbers
+from dlvc.ledger.rules.lenet import VISIBLE
 from dlvc.ledger.rules.perceptron import OFF
 from dlvc.ledger.verdict import Part, Verdict, figure, join, spread
 
@@ -12,7 +13,6 @@ MODELS = "results/costs/models.csv"
 FIRST_KERNELS = "results/densenet/conv0.npy"
 COPIES = 4  # of each parameter in training: itself, its gradient, and Adam's two means
 LECTURE_SIZE = 224  # pixels
-VISIBLE = 0.1  # of a kernel's length, as for LeNet's
 
 
 def count(evidence: Evidence) -> Verdict:

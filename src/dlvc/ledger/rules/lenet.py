@@ -10,6 +10,7 @@ from dlvc.ledger.rules.perceptron import OFF
 from dlvc.ledger.verdict import Part, Verdict, figure, join, spread
 
 FIRST_KERNELS = "results/lenet/conv1.npy"
+VISIBLE = 0.1  # a change, as a share of a kernel's length
 RANDOM = 2 / 24  # two directions of the 24 that a 5x5 kernel without its mean has
 
 
@@ -67,7 +68,7 @@ def kernels(evidence: Evidence) -> Verdict:
     parts = [
         Part(
             "the first kernels change visibly",
-            bool(moved.mean() >= 0.1),
+            bool(moved.mean() >= VISIBLE),
             f"by {moved.mean():.0%} of their length, on average",
         )
     ]
