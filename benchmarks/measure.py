@@ -81,6 +81,17 @@ def _memory(name: str) -> float:
     return int(line.split()[1]) / 1024
 
 
+def written(seconds: float) -> str:
+    """A time with its unit.
+
+    >>> written(0.0000123), written(0.5), written(7), written(200)
+    ('12.3 µs', '500 ms', '7.00 s', '200 s')
+    """
+    if seconds >= 1:
+        return f"{seconds:.0f} s" if seconds >= 100 else f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+
+
 def machine() -> str:
     """What a table was measured on."""
     cpu = platform.processor() or platform.machine()

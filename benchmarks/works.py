@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from benchmarks import lecture_loops
 from benchmarks.measure import Work
-from dlvc.data.bundled import bundled_digits
+from dlvc.data.bundled import bundled_digits, bundled_photos
 from dlvc.data.dataset import Dataset
 from dlvc.data.mnist import load_mnist
 from dlvc.features import extract
@@ -30,6 +30,7 @@ from dlvc.learning.runtime import Runtime, prepare_runtime
 from dlvc.learning.samples import Pass, Samples
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.initialise import initialise
+from dlvc.models.lenet import LeNet
 from dlvc.models.mlp import MLP
 from dlvc.sections import Runtime as Settings
 
@@ -71,11 +72,13 @@ def ours(
     *,
     batch_size: int,
     accumulate: bool = False,
+    channels_first: bool = False,
 ) -> Work:
     """One epoch and one test, as our stages have them."""
     train = Samples.of(data.train_images, data.train_labels, CPU)
     test = Samples.of(data.test_images, data.test_labels, CPU)
-    model = runtime().prepare(initialise(build, seed=1))
+    chosen = runtime().channels_first() if channels_first else runtime()
+    model = chosen.prepare(initialise(build, seed=1))
     optimizer = rule(model.parameters())
 
     def one_epoch() -> None:
@@ -138,6 +141,28 @@ def ours_per_sample(data: Dataset) -> Work:
     return lambda: list(
         per_sample.train_one_epoch(model, F.cross_entropy, rule, samples, Pass.over(order, 1))
     )
+
+
+def train_mlp() -> Work:
+    """Three epochs of lecture 24's MLP on 6,000 bundled digits."""
+    data = bundled_digits(train=6000, test=1000, seed=1)
+    descent = partial(GradientDescent, learning_rate=0.1)
+    one_epoch = ours(data, MLP, F.cross_entropy, descent, batch_size=100)
+    return lambda: [one_epoch() for _ in range(3)]
+
+
+def train_lenet() -> Work:
+    """An epoch of LeNet on 6,000 bundled digits."""
+    data = bundled_digits(train=6000, test=1000, seed=1)
+    rule = partial(Adam, learning_rate=1e-4)
+    return ours(data, LeNet, F.nll_loss, rule, batch_size=100, channels_first=True)
+
+
+def train_small_densenet() -> Work:
+    """An epoch of DenseNet-121 on 320 bundled photographs at 32 px."""
+    data = bundled_photos(train=320, test=100, seed=1)
+    rule = partial(Adam, learning_rate=1e-4)
+    return ours(data, partial(DenseNet121, 32), F.nll_loss, rule, batch_size=32)
 
 
 def extract_file(path: Path, number: int) -> Work:

@@ -46,6 +46,8 @@ def main(exercise: str) -> None:
     runtime = prepare_runtime(params.runtime)
     if exercise == "per_sample":
         runtime = runtime.one_by_one()
+    if exercise == "lenet":
+        runtime = runtime.channels_first()
     images, train_all = EXERCISES[exercise]
 
     summary = read_json(images / "summary.json")

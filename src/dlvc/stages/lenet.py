@@ -32,7 +32,7 @@ def main() -> None:
     """Parse, load, train, save."""
     params = read_params()
     settings = params.lenet
-    runtime = prepare_runtime(params.runtime)
+    runtime = prepare_runtime(params.runtime).channels_first()
 
     summary = read_json(DIGITS / "summary.json")
     train, test = load_images(DIGITS, runtime.device)

@@ -20,7 +20,14 @@ from dlvc.lock import (
     read_states,
 )
 from dlvc.tracking.completion import complete, fill
-from dlvc.tracking.execution import LOCK_BEFORE, Execution, forget_locks, locks_after, remember_lock
+from dlvc.tracking.execution import (
+    LOCK_BEFORE,
+    Execution,
+    forget_locks,
+    locks_after,
+    remember_lock,
+    undelivered_elsewhere,
+)
 from dlvc.tracking.journal import SUFFIX, JournalReader, now
 from dlvc.tracking.states import sync_states
 from dlvc.tracking.view import View
@@ -64,12 +71,17 @@ class Delivery:
         return any(s.outcome is None and not s.journal.end for s in self._stages.values())
 
     def finish(self) -> None:
-        """The execution has ended: end every run, build those of restored stages, sum up."""
+        """The execution has ended: end every run, build those of restored stages, sum up.
+
+        A stage whose journal another execution has not delivered yet is left to that execution.
+        Built here, it would have two runs: this one, and the run that watched it.
+        """
         pipeline = self._completed()
         for stage in self._stages.values():
             if stage.outcome is None and stage.run_id:
                 self._end_incomplete(stage, pipeline)
-        report = sync_states(self.view, [pipeline], lambda: self.parent)
+        others = undelivered_elsewhere(self.view.root, self.folder)
+        report = sync_states(self.view, [pipeline], lambda: self.parent, without=others)
         if self.parent:
             self._sum_up(self.parent, pipeline, report.runs)
         remember_lock(self.view.root)

@@ -23,7 +23,7 @@ from dlvc.artifacts import write_bytes, write_json
 from dlvc.errors import redacted
 from dlvc.git import git_bytes
 from dlvc.process import dvc_process
-from dlvc.tracking.journal import is_alive, now
+from dlvc.tracking.journal import SUFFIX, is_alive, now, stage_of
 
 PARENT_RUN = "DLVC_PARENT_RUN"  # the run of `mlflow run`, which our entry point hands on
 EXECUTIONS = Path(".dlvc/executions")
@@ -157,6 +157,12 @@ def read_executions(root: Path) -> list[Execution]:
         with suppress(FileNotFoundError):  # a recorder has just delivered it
             found.append((record.stat().st_mtime, record.read_text()))
     return [Execution(**json.loads(text)) for _, text in sorted(found)]
+
+
+def undelivered_elsewhere(root: Path, folder: Path) -> set[str]:
+    """The stages whose journals lie in the folders of other executions than that of `folder`."""
+    journals = (root / EXECUTIONS).glob(f"*/*{SUFFIX}")
+    return {stage_of(journal) for journal in journals if journal.parent != folder}
 
 
 def recorder_lock(folder: Path) -> FileLock:

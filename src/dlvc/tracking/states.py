@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 
 from dlvc.lock import MissingFileError, Pipeline
@@ -20,15 +20,22 @@ class Report:
 
 
 def sync_states(
-    view: View, pipelines: Iterable[Pipeline], parent: Callable[[], str | None]
+    view: View,
+    pipelines: Iterable[Pipeline],
+    parent: Callable[[], str | None],
+    *,
+    without: Container[str] = (),
 ) -> Report:
-    """Build the runs that are missing; `parent` gives the run of the execution that built them."""
+    """Build the runs that are missing, but for the stages in `without`.
+
+    `parent` gives the run of the execution that built them.
+    """
     report = Report()
     known: set[str] = set()
     for pipeline in pipelines:
         here = pipeline.workspace is not None
         for stage, state in pipeline.states().items():
-            if state.digest in known:
+            if state.digest in known or stage in without:
                 continue
             known.add(state.digest)
             try:

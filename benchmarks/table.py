@@ -1,0 +1,198 @@
+"""The lectures' own loops and ours, in turn, as a table of medians and ratios."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from benchmarks import lecture_loops
+from benchmarks.busy import measure_beside_a_busy_process
+from benchmarks.lecture_features import features_of_all
+from benchmarks.measure import TURNS, Times, in_a_process, in_turn, machine, written
+from benchmarks.pipeline import measure_pipeline
+from benchmarks.works import (
+    CPU,
+    DENSENET_UPDATES,
+    SAMPLE_UPDATES,
+    bare_products,
+    digits,
+    extract_file,
+    lecture_per_epoch,
+    ours,
+    ours_per_epoch,
+    ours_per_sample,
+    runtime,
+    train_densenet,
+)
+from dlvc.data.bundled import bundled_photos
+from dlvc.data.dataset import Dataset
+from dlvc.features import extract
+from dlvc.learning.loop import train_one_epoch
+from dlvc.learning.optimizers import Adam, GradientDescent
+from dlvc.learning.samples import Pass, Samples
+from dlvc.models.initialise import initialise
+from dlvc.models.lenet import LeNet
+from dlvc.models.mlp import MLP
+
+LOOP_IMAGES = 300  # scikit-image needs milliseconds for each
+MANY = (100_000, 1_000_000)
+RESIDENT = 1000  # megabytes that a million images may take
+
+
+def row(
+    work: str, lecture: Times, our: Times, target: float, *, scale: float = 1, floor: str = ""
+) -> str:
+    """A line of the table; the lecture's work is `scale` times as large as what was timed."""
+    seconds, ratio = lecture.median * scale, lecture.median * scale / our.median
+    met = "yes" if ratio >= target else "**no**"
+    return (
+        f"| {work} | {written(seconds)} ({lecture.spread}) | {written(our.median)} ({our.spread}) "
+        f"| **{ratio:.3g}** | {target:g} | {met} | {floor} |"
+    )
+
+
+def measure_features(photos: Dataset) -> Iterator[str]:
+    """Lecture 3."""
+    images = np.concatenate([photos.train_images, photos.test_images])
+    times = in_turn(
+        {
+            "lecture": lambda: features_of_all(images[:LOOP_IMAGES]),
+            "one": lambda: extract(images, threads=1),
+            "two": lambda: extract(images, threads=2),
+        },
+        TURNS,
+    )
+    scale = len(images) / LOOP_IMAGES
+    for cores, target in (("one", 60), ("two", 150)):
+        work = (
+            f"nine features of {len(images):,} images, ours on {cores} core{'s' * (cores == 'two')}"
+        )
+        yield row(work, times["lecture"], times[cores], target, scale=scale)
+
+
+def measure_mlp(data: Dataset) -> Iterator[str]:
+    """Lecture 24."""
+    descent = partial(GradientDescent, learning_rate=0.1)
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.once_a_batch(data),
+            "ours": ours(data, MLP, F.cross_entropy, descent, batch_size=100),
+            "floor": bare_products(data),
+        },
+        TURNS,
+    )
+    floor = times["ours"].median / times["floor"].median
+    note = f"{floor:.2f} times the bare matrix products ({written(times['floor'].median)}; 1.5)"
+    yield row("MLP, an epoch, per batch", times["lecture"], times["ours"], 8, floor=note)
+
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.once_an_epoch(data),
+            "ours": ours_per_epoch(data),
+        },
+        TURNS,
+    )
+    memory = [in_a_process(prepare, data)[1] for prepare in (lecture_per_epoch, ours_per_epoch)]
+    note = (
+        f"memory {memory[0]:.0f} MB and {memory[1]:.0f} MB: {memory[0] / memory[1]:.1f} times (5)"
+    )
+    yield row("MLP, an epoch, per epoch", times["lecture"], times["ours"], 8, floor=note)
+
+    samples = Samples.of(data.train_images, data.train_labels, CPU)
+    model = initialise(MLP, seed=1)
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
+    rule = GradientDescent(model.parameters(), 0.01)
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.once_a_sample(data, SAMPLE_UPDATES),
+            "loop": lambda: list(
+                train_one_epoch(
+                    model, F.cross_entropy, rule, samples, Pass.over(order[:SAMPLE_UPDATES], 1)
+                )
+            ),
+            "ours": ours_per_sample(data),
+        },
+        TURNS,
+    )
+    number = len(order)
+    note = f"an update {written(times['ours'].median / number)}, "
+    note += f"by autograd {written(times['loop'].median / SAMPLE_UPDATES)}"
+    scale = number / SAMPLE_UPDATES
+    work = f"MLP, {number:,} updates, per sample"
+    yield row(work, times["lecture"], times["ours"], 6, scale=scale, floor=note)
+
+
+def measure_lenet(data: Dataset) -> Iterator[str]:
+    """Lecture 29."""
+    rule = partial(Adam, learning_rate=1e-4)
+    works = {
+        "lecture": lambda: lecture_loops.lenet(data),
+        "ours": ours(data, LeNet, F.nll_loss, rule, batch_size=100, channels_first=True),
+    }
+    times = in_turn(works, TURNS)
+    yield row("LeNet, an epoch", times["lecture"], times["ours"], 8)
+
+
+def measure_densenet(photos: Dataset) -> Iterator[str]:
+    """Lecture 40."""
+    times = in_turn(
+        {
+            "lecture": lambda: lecture_loops.densenet(photos, DENSENET_UPDATES),
+            "float32": train_densenet(photos, None),
+            "bfloat16": train_densenet(photos, torch.bfloat16),
+        },
+        TURNS,
+    )
+    images = 32 * DENSENET_UPDATES
+    for precision, target in (("bfloat16", 2.4), ("float32", 1)):
+        speeds = (images / times[name].median for name in ("lecture", precision))
+        note = "{:.1f} and {:.1f} images a second".format(*speeds)
+        work = f"DenseNet-121 at 224 px, {images} images, ours in {precision}"
+        yield row(work, times["lecture"], times[precision], target, floor=note)
+
+
+def measure_million(photos: Dataset) -> Iterator[str]:
+    """The features of a million images that do not fit into what memory they may take."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "million.npy"
+        images = np.lib.format.open_memmap(path, "w+", np.uint8, (1_000_000, 32, 32, 3))
+        for start in range(0, len(images), len(photos.train_images)):
+            part = images[start : start + len(photos.train_images)]
+            part[:] = photos.train_images[: len(part)]
+        del images
+        turns = [[in_a_process(extract_file, path, n) for n in MANY] for _ in range(TURNS)]
+    few, many = (statistics.median(turn[k][0] for turn in turns) / MANY[k] for k in range(2))
+    memory = max(turn[1][1] for turn in turns)
+    met = "yes" if many < 1.1 * few and memory < RESIDENT else "**no**"
+    yield (
+        f"| nine features of {MANY[1]:,} images from a file | | {written(many * MANY[1])} | "
+        f"{many / few:.2f} | at most 1.1 | {met} "
+        f"| times as long an image as of {MANY[0]:,}; memory {memory:.0f} MB ({RESIDENT}) |"
+    )
+
+
+def main() -> None:
+    """Measure, and print a table as each line is known."""
+    runtime()  # the loops run under it, too
+    mnist, photos = digits(), bundled_photos(train=50_000, test=10_000, seed=1)
+    print(f"{machine()}; digits: {mnist.name}; {TURNS} turns, (spread)\n")
+    print("| work | the lecture's loop | ours | ratio | target | met | |")
+    print("|---|---|---|---|---|---|---|")
+    for measure in (
+        partial(measure_features, photos),
+        partial(measure_million, photos),
+        partial(measure_mlp, mnist),
+        partial(measure_lenet, mnist),
+        partial(measure_densenet, photos),
+        measure_beside_a_busy_process,
+        measure_pipeline,
+    ):
+        for line in measure():
+            print(line, flush=True)
