@@ -11,7 +11,7 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run report verify sync bench test lint audit ui plots experiments database database-stop server lock clean
+.PHONY: help run report verify sync bench test test-full lint audit ui plots experiments database database-stop server lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -64,8 +64,13 @@ campaigns: chaos  ## all of docs/reliability.md: kills, flipped bits, hostile fi
 	@python -m campaigns.params --inputs 12000 --seed 5
 	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m campaigns.disk --runs 20 --seed 1
 
-test: lint  ## lint, types, and all tests (about an hour on two cores)
-	@python -m pytest -n 2 --dist loadfile
+test: lint  ## lint, types, all unit tests, and one small run of the whole course
+	@python -m pytest -n 2 --dist worksteal -m "not full"
+	@echo "Left out: kills, full disks, flipped bits, queues, several processes, shards, browsers,"
+	@echo "PostgreSQL, remotes, an environment of its own, real MNIST, the campaigns: make test-full"
+
+test-full: $(READY)  ## every test that `make test` leaves out, and all examples of every property
+	@python -m pytest -n 2 --dist worksteal -m "full or hypothesis" --hypothesis-profile full
 
 lint: $(READY)  ## ruff (rules and format) and mypy
 	@ruff check .

@@ -144,11 +144,10 @@ def campaign(project: Path, flips: int, seed: int, say: Callable[[str], None]) -
             for way, files in chosen.items()
         }
         alone = len(batch) == 1
-        first = number < len(ways)
         problems = check_bytes(project).problems
         damaged = {file for files in chosen.values() for file in files}
         failure = missed(problems, damaged)
-        if not failure and alone and first and batch[0][1]:
+        if not failure and not number:
             failure = untold(project, damaged)
         for way in batch:
             outcomes[way].injected += 1
@@ -174,15 +173,17 @@ def campaign(project: Path, flips: int, seed: int, say: Callable[[str], None]) -
 
 
 def batches(ways: list[Way], flips: int) -> Iterator[list[Way]]:
-    """What is flipped together: now and then each alone and mended, else one of every kind."""
+    """What is flipped together: one bit of every kind of file, once with the files' times kept and
+    once with new ones. Now and then one of the two is flipped and mended kind by kind instead."""
+    new, kept = ways[::2], ways[1::2]
     for turn in count():
-        alone = turn % REPAIRED_ROUNDS == 0
-        batch = [[way] for way in ways] if alone else [ways[::2], ways[1::2]]
-        for together in batch:
+        alone, together = (new, kept) if turn % 2 else (kept, new)
+        mended = turn % REPAIRED_ROUNDS == 0
+        for batch in [*([way] for way in alone), together] if mended else [alone, together]:
             if flips <= 0:
                 return
-            yield together[:flips]
-            flips -= len(together[:flips])
+            yield batch[:flips]
+            flips -= len(batch[:flips])
 
 
 def choose(

@@ -1,8 +1,32 @@
-"""How hypothesis tries: the same examples on every machine, however long one takes there."""
+"""Surroundings that do not depend on how pytest was started, and the order of the tests."""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+from pathlib import Path
+
 from hypothesis import settings
 
-settings.register_profile("dlvc", deadline=None, database=None, derandomize=True)
-settings.load_profile("dlvc")
+FEW = 50  # examples of a property in `make test`
+# The same examples on every machine, however long one takes there.
+settings.register_profile("quick", deadline=None, database=None, derandomize=True, max_examples=FEW)
+settings.register_profile("full", deadline=None, database=None, derandomize=True)
+settings.load_profile("quick")
+
+
+def pytest_configure() -> None:
+    """Find the environment's programs without activation, and let tests be interrupted.
+
+    A shell that is no terminal has what it starts in the background ignore Ctrl-C, and every
+    process below inherits that.
+    """
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Tests of the small course come first: one worker builds it while the others run the rest."""
+    items.sort(key=lambda item: "course" not in item.fixturenames)

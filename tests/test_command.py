@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from dlvc.command import run_command
 from dlvc.errors import UserError
+from dlvc.stages import __main__ as stages
 from tests.imports import ROOT
 
 
@@ -100,15 +102,28 @@ def test_a_stage_in_a_folder_without_params_yaml_says_so_in_one_line(tmp_path):
         (["update_rules", ""], "the variant of update_rules is nothing; allowed: per_epoch, per_"),
     ],
 )
-def test_a_stage_or_variant_that_is_none_is_one_line_with_those_there_are(words, said):
-    done = subprocess.run(
-        [sys.executable, "-m", "dlvc.stages", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {said}")
+def test_a_stage_or_variant_that_is_none_is_one_line_with_those_there_are(words, said, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["dlvc.stages", *words])
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    with pytest.raises(UserError) as caught:
+        stages.main()
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "set_to"),
+    [
+        ({}, "1000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, None),
+    ],
+)
+def test_openmp_spins_as_the_user_says_or_little(given, set_to, monkeypatch):
+    monkeypatch.setattr(os, "environ", dict(given))
+    stages.limit_openmp_spinning()
+    assert os.environ.get("GOMP_SPINCOUNT") == set_to
 
 
 @pytest.mark.parametrize(

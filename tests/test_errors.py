@@ -5,10 +5,11 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dlvc.errors import LONGEST, UserError, first_line, one_line, redacted
+from tests.examples import examples
 
 # what somebody says, what may be shown of it
 SECRETS = {
@@ -67,7 +68,7 @@ def test_what_is_no_secret_is_kept(said):
 PASSWORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Z"]), min_size=1)
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(PASSWORDS, st.sampled_from(["https", "s3+x", "postgresql", "X"]), st.booleans())
 def test_any_password_in_an_address_is_taken_out(password, scheme, encoded):
     assume("://" not in password)
@@ -76,7 +77,7 @@ def test_any_password_in_an_address_is_taken_out(password, scheme, encoded):
     assert redacted(said) == f"no answer from {scheme}://***@host/path, sorry"
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(st.text(st.sampled_from("/:@ ='\"\\\na#?") | st.characters()) | st.sampled_from(
     [said for said, _ in SECRETS.values()]))  # fmt: skip
 def test_to_take_secrets_out_twice_changes_nothing_more(text):
@@ -84,7 +85,7 @@ def test_to_take_secrets_out_twice_changes_nothing_more(text):
     assert redacted(once) == once
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(st.text(st.characters(exclude_categories=[]), max_size=500))
 def test_whatever_somebody_says_is_one_short_line_that_can_be_printed(text):
     for line in (one_line(text), first_line(ValueError(text))):

@@ -8,13 +8,14 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dlvc.artifacts import parse_yaml, read_yaml
 from dlvc.errors import UserError
 from dlvc.params import Params, check_params, check_pictures, flatten, read_params
+from tests.examples import examples
 from tests.imports import ROOT
 
 FILE = ROOT / "params.yaml"
@@ -275,7 +276,8 @@ def test_a_path_where_nothing_is_is_refused_and_so_is_a_device(tmp_path, monkeyp
     (tmp_path / "some.zip").touch()
     for path in ("some.zip", "data/pictures/photos"):
         check_pictures(check_params(content_with({"data.digits.path": path}), "x"))
-    for path in ("absent", "$(touch marker)", "/dev/zero", "a" * 5000):
+    hostile = ("$(touch marker)", "; touch marker", "`touch marker`", "-rf", "a b")
+    for path in ("absent", "../../nowhere", "/dev/zero", "a" * 5000, *hostile):
         params = check_params(content_with({"data.digits.path": path}), "x")
         with pytest.raises(UserError, match=r"^data\.digits\.path is '.*, where no folder and no"):
             check_pictures(params)
@@ -334,7 +336,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(st.data())
 def test_any_value_at_any_key_is_valid_as_it_stands_or_one_line(data):
     content = copy.deepcopy(CONTENT)
@@ -368,7 +370,7 @@ YAML_PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(st.lists(st.sampled_from(YAML_PIECES), max_size=15).map("".join) | st.text(max_size=20))
 def test_any_text_is_yaml_or_one_line(text):
     try:

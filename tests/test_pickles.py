@@ -18,16 +18,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from dlvc.pickles import ALLOWED_NAMES, KINDS, unpickle_array, unpickle_batch
+from tests.examples import examples
 
 UNPICKLE = {"array": unpickle_array, "batch": unpickle_batch}
 by_both = pytest.mark.parametrize("unpickle", UNPICKLE.values(), ids=UNPICKLE)
 _reconstruct = np._core.multiarray._reconstruct
-plain = settings(max_examples=200)
+plain = examples(200)
 
 
 class Call:

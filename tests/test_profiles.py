@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.hydra import apply_overrides, to_hydra_overrides
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -22,6 +22,7 @@ from dlvc.profiles import (
     parse_overrides,
     read_profile,
 )
+from tests.examples import examples
 from tests.imports import ROOT
 
 NAMES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
@@ -293,7 +294,7 @@ TRICKY = st.text("\\'\"${}()[]a1 =,:.#~-é", min_size=1)
 NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.dictionaries(st.sampled_from("abc"), LINES | TRICKY | NUMBERS | st.booleans(), min_size=1)
 )

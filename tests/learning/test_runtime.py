@@ -125,6 +125,7 @@ def test_bfloat16_computes_with_fewer_digits_and_keeps_float32_at_both_ends(buil
     assert {w.grad.dtype for w in model.parameters()} == {torch.float32}
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler here")
 @pytest.mark.filterwarnings("ignore")  # torch's own compiler warns of torch's own ways
 def test_a_compiled_model_is_the_same_model():

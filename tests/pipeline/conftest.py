@@ -6,16 +6,19 @@ import shutil
 
 import pytest
 
-from tests.pipeline.project import SMALL, Project
+from tests.pipeline.project import CACHE, SMALL, Project, link_or_copy
+from tests.pipeline.shared import shared_project
 
 
 @pytest.fixture(scope="session")
-def course(tmp_path_factory) -> Project:
+def course(pytestconfig) -> Project:
     """The project after its first `dvc repro`; nobody changes it."""
-    project = Project.copy(tmp_path_factory.mktemp("course"), SMALL)
-    project.dvc("repro")
-    project.sync()
-    return project
+
+    def run(project: Project) -> None:
+        project.dvc("repro")
+        project.sync()
+
+    return shared_project(pytestconfig, "course", SMALL, run)
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def fresh(tmp_path) -> Project:
 def clone(course, tmp_path_factory) -> Project:
     """A clone with all outs; tests that change it change it back."""
     project = course.clone(tmp_path_factory.mktemp("clone") / "dlvc")
-    shutil.copytree(course.root / ".dvc/cache", project.root / ".dvc/cache")
+    shutil.copytree(course.root / CACHE, project.root / CACHE, copy_function=link_or_copy)
     project.dvc("checkout")
     return project
 

@@ -55,6 +55,27 @@ SMALL = {
 }
 
 
+CACHE = ".dvc/cache"
+
+
+def project_files() -> list[Path]:
+    """What git would commit now of the project, less what no run of the pipeline looks at."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--",
+         ".", ":!tests", ":!docs"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    return [ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Make a hard link, or a copy on another file system, which cannot have one."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 class Started(subprocess.Popen[bytes]):
     """A program that runs; what it says goes to a file (a pipe that nobody reads would stop it)."""
 
@@ -85,14 +106,10 @@ class Project:
     @classmethod
     def copy(cls, root: Path, params: Mapping[str, Any]) -> Project:
         """The working tree as git would commit it now, committed, with other parameters."""
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
-        for name in filter(None, listed.split("\0")):
-            if (ROOT / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, root / name)
+        for file in project_files():
+            copy = root / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy)
         for name in (ROOT / "src").rglob("__pycache__/*.nb?"):  # what Numba has compiled
             kept = root / name.relative_to(ROOT)
             kept.parent.mkdir(exist_ok=True)
@@ -173,11 +190,13 @@ class Project:
     def duplicate(self, root: Path) -> Project:
         """This project with all that has run in it, elsewhere; its old artifacts stay.
 
-        Nobody may write into its store meanwhile: the copy would be torn.
+        DVC's cache is shared by hard links where the file system can: DVC replaces its objects, and
+        writes into none. Nobody may write into the MLflow store meanwhile: the copy would be torn.
         """
         self.wait_for(lambda: not self.processes("dlvc.tracking.recorder"))
-        ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__")
+        ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__", "cache")
         shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
+        shutil.copytree(self.root / CACHE, root / CACHE, copy_function=link_or_copy)
         return Project(root)
 
     def processes(self, module: str | None = None) -> list[psutil.Process]:

@@ -50,6 +50,7 @@ def epochs_said(text):
     return text.count("\nepoch ")
 
 
+@pytest.mark.full
 def test_five_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_run(course, tmp_path):
     """`make chaos N=100` does it a hundred times; docs/reliability.md has what came of it."""
     for run in disturb(course, kills=5, seed=5, scratch=tmp_path):
@@ -57,6 +58,7 @@ def test_five_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_run(cour
         assert not run.wrong, run
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["the terminal", "SIGINT", "SIGTERM"])
 def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training, how):
     project, run = training
@@ -73,15 +75,12 @@ def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training
     assert "stopped after epoch" in said or "stopped in epoch" in said
     assert "the same command goes on from there" in said
 
-    if how != "the terminal":
-        return
-    again = project.call("dlvc", "run", "perceptron")
-    assert "goes on " in again.stderr
-    whole = project.duplicate(project.root.with_name("whole"))
-    whole.call("dvc", "repro", "--force", "--single-item", "perceptron")
-    assert whole.read("dvc.lock") == project.read("dvc.lock")
+    if how == "the terminal":
+        again = project.call("dlvc", "run", "perceptron")
+        assert "goes on " in again.stderr
 
 
+@pytest.mark.full
 def test_a_run_that_a_script_has_put_into_the_background_can_be_ended_as_well(done):
     """A shell that is no terminal has what it starts with & ignore Ctrl-C."""
     done.set(LONG)
@@ -117,8 +116,12 @@ def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
     assert (
         project.dvc("status", "perceptron").stdout.strip() == "Data and pipelines are up to date."
     )
+    whole = project.duplicate(project.root.with_name("whole"))
+    whole.call("dvc", "repro", "--force", "--single-item", "perceptron")
+    assert whole.read("dvc.lock") == project.read("dvc.lock")
 
 
+@pytest.mark.full
 def test_a_stage_whose_dvc_is_gone_before_it_could_look_stops(done):
     """Started by DVC, it says; but no process above it is one, and the one above is init."""
     script = (
@@ -131,6 +134,7 @@ def test_a_stage_whose_dvc_is_gone_before_it_could_look_stops(done):
     assert done.read("results/perceptron/metrics.json") == before
 
 
+@pytest.mark.full
 def test_two_runs_at_once_take_turns(course, tmp_path):
     project = with_new(course, "perceptron", tmp_path / "twice")
     both = [project.start("dlvc", "run") for _ in range(2)]
@@ -141,6 +145,7 @@ def test_two_runs_at_once_take_turns(course, tmp_path):
     assert differences(course, project) == []
 
 
+@pytest.mark.full
 def test_a_run_waits_for_an_experiment_in_the_same_folder(done):
     done.set(LONG)
     first = done.start("dvc", "exp", "run", "--name", "long", "perceptron")
@@ -153,6 +158,7 @@ def test_a_run_waits_for_an_experiment_in_the_same_folder(done):
     assert "Stage 'perceptron' didn't change" in second.text()
 
 
+@pytest.mark.full
 def test_a_stage_that_ends_while_another_dvc_reads_is_not_lost(done):
     """Such as `dvc push`: DVC alone gives up after three seconds."""
     done.set({"perceptron.epochs": 2000})
@@ -168,6 +174,7 @@ def test_a_stage_that_ends_while_another_dvc_reads_is_not_lost(done):
     assert done.read("dvc.lock") != before
 
 
+@pytest.mark.full
 def test_a_parameter_that_changes_while_its_stage_runs_is_not_recorded_as_its_own(training):
     """DVC writes down what params.yaml holds *after* the stage: the hole is closed by the stage."""
     project, run = training
@@ -183,6 +190,7 @@ def test_a_parameter_that_changes_while_its_stage_runs_is_not_recorded_as_its_ow
     assert project.read("dvc.lock") != lock
 
 
+@pytest.mark.full
 def test_outs_that_were_lost_come_back_from_the_cache_and_from_git(done):
     """What `dlvc run` does with what a failed or killed stage has left."""
     done.commit("the course has run")
@@ -221,12 +229,14 @@ for run in fill(Project(Path(sys.argv[1])), runs=3, seed=2, disk=Path(sys.argv[2
 """
 
 
+@pytest.mark.full
 def test_a_disk_that_is_full_at_a_random_place_damages_nothing(course, tmp_path):
     done = small_disk(FULL, str(course.root), str(tmp_path / "disk"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("No space left on device") >= 1
 
 
+@pytest.mark.full
 def test_a_clone_leaves_git_status_clean_and_the_bytes_of_the_first(bare_clone, course):
     """Two clones on one machine: the whole course, from nothing."""
     bare_clone.call("dlvc", "run")

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.full
+
 LONG = {"perceptron.epochs": 1_000_000}
 
 

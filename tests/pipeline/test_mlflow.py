@@ -189,6 +189,7 @@ def test_no_file_of_a_model_is_a_pickle(client, course):
             assert not file.read_bytes().startswith((*PICKLES, b"PK"))
 
 
+@pytest.mark.full
 def test_mlflow_serves_a_model_and_predicts_from_a_file(course, tmp_path):
     images = np.load(course.root / "data/digits/test_images.npy")[:3]
     (tmp_path / "images.json").write_text(json.dumps({"inputs": images.tolist()}))
@@ -203,6 +204,7 @@ def test_mlflow_serves_a_model_and_predicts_from_a_file(course, tmp_path):
     np.testing.assert_allclose(np.sum(answer["predictions"], axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.full
 def test_the_store_is_the_projects_wherever_dvc_is_called_from(done):
     before = len(done.runs("perceptron"))
     elsewhere = done.root / "results"
@@ -215,6 +217,7 @@ def test_the_store_is_the_projects_wherever_dvc_is_called_from(done):
     assert not (elsewhere / "mlflow.db").exists()
 
 
+@pytest.mark.full
 def test_several_stages_may_be_the_first_to_use_the_store(done):
     """Two executions at once, and no store yet."""
     done.forget()
@@ -233,6 +236,7 @@ def test_several_stages_may_be_the_first_to_use_the_store(done):
         assert "origin" not in run.data.tags  # it was watched
 
 
+@pytest.mark.full
 def test_a_long_stage_has_the_machines_figures_too(done):
     done.set({"perceptron.epochs": 1_000_000})
     training = done.start("dvc", "repro", "--single-item", "perceptron")

@@ -68,7 +68,14 @@ def timed(project, address):
     return stage, float(spent)
 
 
-@pytest.mark.parametrize("kind", ["no server", "mute server", "locked database"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "no server",
+        pytest.param("mute server", marks=pytest.mark.full),
+        pytest.param("locked database", marks=pytest.mark.full),
+    ],
+)
 def test_an_outage_costs_a_line_and_at_most_five_seconds(done, kind):
     outage = {
         "no server": no_server,
@@ -99,6 +106,7 @@ def assert_every_point(project, client, run):
     assert run.info.status == "FINISHED"
 
 
+@pytest.mark.full
 def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path):
     from mlflow import MlflowClient
 
@@ -123,6 +131,7 @@ def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path)
         assert run.data.tags["dlvc.state"] == done.states()["perceptron"].digest
 
 
+@pytest.mark.full
 def test_strict_makes_an_outage_an_error(done):
     stage = done.call(*STAGE, ok=False, MLFLOW_TRACKING_URI="http://127.0.0.1:9",
                       DLVC_TRACKING="strict")  # fmt: skip
@@ -137,6 +146,7 @@ def test_strict_makes_an_outage_an_error(done):
     assert wrong.stderr == "error: DLVC_TRACKING is 'of'; allowed: strict, or leave it out\n"
 
 
+@pytest.mark.full
 def test_tracking_changes_no_result(done):
     before = done.read("dvc.lock")
     done.dvc("repro", "--single-item", "--force", "perceptron",
@@ -144,11 +154,13 @@ def test_tracking_changes_no_result(done):
     assert done.read("dvc.lock") == before
 
 
+@pytest.mark.full
 def test_tracking_costs_a_stage_little(done):
     _, spent = timed(done, f"sqlite:///{done.root / 'mlflow.db'}")
     assert spent < 2
 
 
+@pytest.mark.full
 def test_a_journal_that_cannot_be_written_costs_a_line_and_no_result(done):
     shutil.rmtree(done.root / ".dlvc", ignore_errors=True)
     (done.root / ".dlvc").mkdir()

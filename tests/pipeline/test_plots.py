@@ -36,7 +36,10 @@ CURVES = {
 TRAININGS = 9  # each with its own curve, after those that compare
 PICTURES = 7
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium here"),
+]
 
 
 class Page:

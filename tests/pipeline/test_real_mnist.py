@@ -14,7 +14,10 @@ import pytest
 from tests.pipeline.project import Project
 
 MIRROR = os.environ.get("DLVC_MIRROR")
-pytestmark = pytest.mark.skipif(not MIRROR, reason="DLVC_MIRROR is not set: no MNIST here")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(not MIRROR, reason="DLVC_MIRROR is not set: no MNIST here"),
+]
 
 ONE_EPOCH = {
     "update_rules.per_epoch.seeds": 1,
@@ -41,24 +44,15 @@ LECTURES = {
 }
 
 
-@pytest.fixture(scope="module")
-def mnist(tmp_path_factory) -> Project:
-    project = Project.copy(tmp_path_factory.mktemp("mnist"), ONE_EPOCH)
-    project.dvc("repro", "update_rules", "optimizers", "lenet", DLVC_MIRROR=MIRROR)
-    return project
-
-
-def test_these_are_the_official_images(mnist):
+def test_the_first_epoch_is_the_lectures(tmp_path):
+    mnist = Project.copy(tmp_path, ONE_EPOCH)
+    mnist.dvc("repro", "update_rules", "optimizers", "lenet", DLVC_MIRROR=MIRROR)
     summary = json.loads(mnist.read("data/digits/summary.json"))
     assert summary["stand_in_for"] is None
     assert summary["train"]["images"] == 60_000
     assert summary["test"]["images"] == 10_000
-
-
-@pytest.mark.parametrize("stage", LECTURES)
-def test_the_first_epoch_is_the_lectures(mnist, stage):
-    metrics = json.loads(mnist.read(f"results/{stage}/metrics.json"))
-    loss, (accuracy, tolerance) = LECTURES[stage]
-    assert metrics["test_accuracy"] == pytest.approx(accuracy, abs=tolerance)
-    if loss:
-        assert metrics["train_loss"] == pytest.approx(loss[0], abs=loss[1])
+    for stage, (loss, (accuracy, tolerance)) in LECTURES.items():
+        metrics = json.loads(mnist.read(f"results/{stage}/metrics.json"))
+        assert metrics["test_accuracy"] == pytest.approx(accuracy, abs=tolerance), stage
+        if loss:
+            assert metrics["train_loss"] == pytest.approx(loss[0], abs=loss[1]), stage

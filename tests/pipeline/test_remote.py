@@ -16,6 +16,8 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.pipeline.project import Project
 
+pytestmark = pytest.mark.full
+
 STAGE = "lenet"
 PICTURE = "results/lenet/conv1.png"
 BUCKET = "course"

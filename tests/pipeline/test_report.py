@@ -82,11 +82,13 @@ def test_every_number_comes_from_a_file_that_dvc_lock_names(course, html):
         assert any(link == path or link.startswith(f"{path}/") for path in known), link
 
 
+@pytest.mark.full
 def test_the_same_outs_give_the_same_page(scratch, html):
     scratch.dvc("repro", "--single-item", "--force", "report")
     assert scratch.read(PAGE) == html
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Browser.available(), reason="needs chromium")
 @pytest.mark.parametrize("width", [1200, 390])
 def test_a_browser_shows_it_without_complaint_and_without_asking_anybody(course, width):
@@ -123,6 +125,7 @@ def test_opened_by_dlvc_report_every_file_of_it_has_a_link_to_its_run(course, ht
         assert run in course.call("dlvc", "which", file).stdout
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Browser.available(), reason="needs chromium")
 def test_such_a_link_leads_to_the_run_on_mlflows_page(course, tmp_path):
     with served(course.root / "mlflow.db", tmp_path) as server, Browser() as browser:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.pipeline.mlflow_server import served
 
+pytestmark = pytest.mark.full
+
 # One in each place, so that a find says where it came from. Each begins with this:
 OPEN = "open-sesame"
 AROUND = {

@@ -25,7 +25,7 @@ from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.server import Server, database, needs_postgresql, run_dlvc
 from tests.pipeline.writer import EXPERIMENT
 
-pytestmark = needs_postgresql
+pytestmark = [pytest.mark.full, needs_postgresql]
 
 ADMIN = "correct horse battery"
 MEMBER = "staple of a member"

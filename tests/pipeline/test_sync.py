@@ -53,6 +53,7 @@ def test_a_deleted_store_is_built_again_and_a_second_sync_changes_nothing(done):
         assert len(done.client.search_model_versions(f"name = '{model.name}'")) == 1
 
 
+@pytest.mark.full
 def test_a_run_that_somebody_deleted_comes_back(done):
     (lenet,) = done.runs("lenet")
     done.client.delete_run(lenet.info.run_id)
@@ -60,6 +61,7 @@ def test_a_run_that_somebody_deleted_comes_back(done):
     assert assert_complete(done)["lenet"] != [lenet.info.run_id]
 
 
+@pytest.mark.full
 def test_a_stage_from_dvcs_cache_gets_its_run_under_the_execution_that_brought_it(done):
     """Back to an earlier value: DVC restores, and no code of the stage runs."""
     (old,) = done.runs("perceptron")
@@ -84,6 +86,7 @@ def test_a_stage_from_dvcs_cache_gets_its_run_under_the_execution_that_brought_i
     assert "digits" in parent.data.tags["unchanged"]
 
 
+@pytest.mark.full
 def test_the_same_state_again_is_a_repetition(done):
     (first,) = done.runs("perceptron")
     done.dvc("repro", "--single-item", "--force", "perceptron")
@@ -95,6 +98,23 @@ def test_the_same_state_again_is_a_repetition(done):
     assert second.data.metrics["test_accuracy"] == first.data.metrics["test_accuracy"]
 
 
+@pytest.mark.full
+def test_a_stage_that_another_execution_has_still_to_deliver_is_not_built(done):
+    """MLflow could not be reached while it ran. The next execution delivers its own stages, and
+    finds the state of the other one in dvc.lock."""
+    done.set({PERCEPTRON: 3})
+    done.dvc("repro", "perceptron", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    done.wait_for(lambda: not done.processes("dlvc.tracking.recorder"))
+    assert len(done.executions()) == 1
+    done.dvc("repro", "--single-item", "--force", "params")
+    done.wait_for(lambda: not done.processes("dlvc.tracking.recorder"))
+    done.sync()
+    assert_complete(done)
+    (run,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "3"]
+    assert "origin" not in run.data.tags  # it was watched
+
+
+@pytest.mark.full
 def test_an_experiment_whose_folder_is_being_deleted_is_found_in_git(done):
     """DVC deletes it file by file, and whoever delivers may look in the middle of that."""
     done.commit("the course")
@@ -114,6 +134,7 @@ def test_an_experiment_whose_folder_is_being_deleted_is_found_in_git(done):
     assert brief.info.status == "FINISHED"
 
 
+@pytest.mark.full
 def test_another_branch_has_its_own_runs(done):
     done.commit("the course")
     done.sync()
@@ -132,6 +153,7 @@ def test_another_branch_has_its_own_runs(done):
     assert [version.run_id] == long
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["--temp", "--queue"])
 def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
     done.commit("the course")
@@ -160,6 +182,7 @@ def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
     assert again.data.tags["dlvc.state"] == brief.data.tags["dlvc.state"]
 
 
+@pytest.mark.full
 def test_files_that_are_nowhere_are_named(done):
     done.forget()
     shutil.rmtree(done.root / ".dvc/cache")
@@ -175,6 +198,7 @@ def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+@pytest.mark.full
 def test_from_a_file_to_its_run_and_back(done, tmp_path):
     done.commit("the course")
     done.sync()
@@ -203,6 +227,7 @@ def test_from_a_file_to_its_run_and_back(done, tmp_path):
     assert "is no out of any stage" in unknown.stderr
 
 
+@pytest.mark.full
 def test_a_run_says_in_which_state_of_the_project_it_was(done):
     done.commit("the course")
     done.dvc("repro", "--single-item", "--force", "perceptron")

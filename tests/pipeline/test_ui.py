@@ -28,7 +28,10 @@ PICTURE = ("Lecture 29 LeNet", "LeNet", "conv1.png")
 # MLflow's page opens for language models; this part of the address has it show training.
 TRAINING = "workflowType=machine_learning"
 
-pytestmark = pytest.mark.skipif(not Browser.available(), reason="needs chromium")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(not Browser.available(), reason="needs chromium"),
+]
 
 
 @pytest.fixture(scope="module")

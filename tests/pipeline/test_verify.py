@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 
+import pytest
+
 from campaigns import flips
 from tests.pipeline.project import Project
 
@@ -17,6 +19,7 @@ def test_after_a_run_everything_is_right_and_metrics_are_as_committed(clone):
     assert "not on this machine" not in said
 
 
+@pytest.mark.full
 def test_a_clone_without_data_is_checked_as_far_as_it_goes(bare_clone):
     said = bare_clone.call("dlvc", "verify").stdout
     assert "\nnot on this machine: " in said
@@ -37,6 +40,7 @@ def test_a_clone_without_data_is_checked_as_far_as_it_goes(bare_clone):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.full
 def test_results_of_other_parameters_are_not_held_to_the_committed_ones(clone, tmp_path):
     changed = clone.duplicate(tmp_path / "changed")
     changed.set({"perceptron.epochs": 3})
@@ -45,6 +49,7 @@ def test_results_of_other_parameters_are_not_held_to_the_committed_ones(clone, t
     assert "not compared, another perceptron.epochs than HEAD's: perceptron\n" in said
 
 
+@pytest.mark.full
 def test_what_a_running_stage_writes_is_not_called_damaged(clone, tmp_path):
     project = clone.duplicate(tmp_path / "running")
     project.set({"lenet.epochs": 1000})
@@ -60,17 +65,25 @@ def test_what_a_running_stage_writes_is_not_called_damaged(clone, tmp_path):
     assert "results/lenet/weights.safetensors" in said
 
 
+def copy_of(project, root):
+    """A copy that shares no file of DVC's cache with the project: the campaign writes into them."""
+    return Project(shutil.copytree(project.root, root))
+
+
+@pytest.mark.full
 def test_every_flipped_bit_is_found_and_mended(clone, tmp_path):
-    """`python -m campaigns.flips`, once round: each kind of file, with its time kept and not."""
-    project = clone.duplicate(tmp_path / "flips")
+    """`python -m campaigns.flips`, once round: each kind of file, with its time kept and with a new
+    one, found; and each kind mended."""
+    project = copy_of(clone, tmp_path / "flips")
     said: list[str] = []
     assert flips.campaign(project.root, 14, 3, said.append) == []
     table = [line.split(" | ")[1:] for line in said if " time " in line]
-    assert table == [["1", "1", "1", "1 |"]] * 14
+    assert table == [["1", "1", "0", "0 |"], ["1", "1", "1", "1 |"]] * 7  # new time, time kept
 
 
+@pytest.mark.full
 def test_the_campaign_counts_what_is_missed(clone, tmp_path, monkeypatch):
-    project = Project(shutil.copytree(clone.root, tmp_path / "blind"))
+    project = copy_of(clone, tmp_path / "blind")
     nothing_wrong = flips.check_bytes(project.root)
     monkeypatch.setattr(flips, "check_bytes", lambda root: nothing_wrong)
     said: list[str] = []

@@ -62,18 +62,18 @@ def test_nothing_is_wrong_after_a_run(small):
 
 
 @pytest.mark.parametrize("keep_time", [False, True], ids=["new time", "time kept"])
-@pytest.mark.parametrize("name", WORKSPACE)
-def test_a_flipped_bit_in_the_workspace_is_found_and_mended(small, name, keep_time):
-    before = small.read(name)
-    small.flip(name, keep_time=keep_time)
+def test_flipped_bits_in_the_workspace_are_found_and_mended(small, keep_time):
+    before = {name: small.read(name) for name in WORKSPACE}
+    for name in WORKSPACE:
+        small.flip(name, keep_time=keep_time)
     found = problems(small)
-    assert set(found) == {name}
-    in_git = name == "metrics.json"
-    assert found[name].repair == (
-        f"git checkout HEAD -- {name}" if in_git else f"rm -f {name} && dvc checkout {name}"
-    )
+    assert {name: problem.repair for name, problem in found.items()} == {
+        "file.txt": "rm -f file.txt && dvc checkout file.txt",
+        "folder/below/c.txt": "rm -f folder/below/c.txt && dvc checkout folder/below/c.txt",
+        "metrics.json": "git checkout HEAD -- metrics.json",
+    }
     mend(small)
-    assert small.read(name) == before
+    assert {name: small.read(name) for name in WORKSPACE} == before
     assert problems(small) == {}
 
 
@@ -87,13 +87,16 @@ def test_what_git_keeps_and_has_not_committed_comes_from_the_run_cache(small):
     assert problems(small) == {}
 
 
-@pytest.mark.parametrize("name", ["file.txt", "folder/b.txt"])
-def test_a_missing_file_is_found_and_mended(small, name):
-    before = small.read(name)
-    (small.root / name).unlink()
-    assert problems(small)[name].what == "is missing"
+def test_missing_files_are_found_and_mended(small):
+    names = ("file.txt", "folder/b.txt")
+    before = [small.read(name) for name in names]
+    for name in names:
+        (small.root / name).unlink()
+    assert {name: problem.what for name, problem in problems(small).items()} == dict.fromkeys(
+        names, "is missing"
+    )
     mend(small)
-    assert small.read(name) == before
+    assert [small.read(name) for name in names] == before
     assert problems(small) == {}
 
 
@@ -105,16 +108,16 @@ def test_a_file_too_many_in_a_folder_is_found_and_deleted(small):
 
 
 @pytest.mark.parametrize("keep_time", [False, True], ids=["new time", "time kept"])
-@pytest.mark.parametrize("path", ["other.txt", "folder", "folder/a.txt", "metrics.json"])
-def test_a_damaged_object_is_found_and_mended_from_the_workspace(small, path, keep_time):
-    stored = (object_in if "/" in path else object_of)(small, path)
-    before, mode = small.read(stored), (small.root / stored).stat().st_mode
+@pytest.mark.parametrize("paths", [("other.txt", "folder/a.txt", "metrics.json"), ("folder",)])
+def test_damaged_objects_are_found_and_mended_from_the_workspace(small, paths, keep_time):
+    stored = [(object_in if "/" in path else object_of)(small, path) for path in paths]
+    before = [(small.read(name), (small.root / name).stat().st_mode) for name in stored]
     lock = small.read("dvc.lock")
-    small.flip(stored, keep_time=keep_time)
-    assert set(problems(small)) == {stored}
+    for name in stored:
+        small.flip(name, keep_time=keep_time)
+    assert set(problems(small)) == set(stored)
     mend(small)
-    assert small.read(stored) == before
-    assert (small.root / stored).stat().st_mode == mode
+    assert [(small.read(name), (small.root / name).stat().st_mode) for name in stored] == before
     assert small.read("dvc.lock") == lock
     assert problems(small) == {}
 
