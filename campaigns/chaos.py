@@ -18,7 +18,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,13 +86,16 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def disturb(reference: Project, kills: int, seed: int, scratch: Path) -> Iterator[Disturbed]:
-    """Runs with so many kills in all."""
+def disturb(
+    reference: Project, kills: int, seed: int, scratch: Path, stages: Sequence[str] = ()
+) -> Iterator[Disturbed]:
+    """Runs with so many kills in all, of these stages in turn, or of every stage and of all."""
     rng = random.Random(seed)  # noqa: S311  # chance, not secrecy
-    stages = list(lock_of(reference)["stages"])
+    names = stages or list(lock_of(reference)["stages"])
     number = done = 0
     while done < kills:
-        stage = ALL if rng.random() < WHOLE else stages[number % len(stages)]
+        whole = rng.random() < WHOLE and not stages
+        stage = ALL if whole else names[number % len(names)]
         number += 1
         project = with_new(reference, stage, scratch / f"disturbed-{number}")
         run = Disturbed(number, stage)

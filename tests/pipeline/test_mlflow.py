@@ -236,19 +236,36 @@ def test_several_stages_may_be_the_first_to_use_the_store(done):
         assert "origin" not in run.data.tags  # it was watched
 
 
+# Delivers as a recorder does, but takes every stage for a long one, until it has been measured.
+WATCH = """
+import time
+from pathlib import Path
+from dlvc.tracking import delivery
+from dlvc.tracking.execution import read_executions
+from dlvc.tracking.view import View
+delivery.LONG = 0
+root = Path.cwd()
+(execution,) = read_executions(root)
+delivered = delivery.Delivery(View(root), execution, execution.folder(root))
+client = delivered.view.client
+watched = False
+while not watched:
+    delivered.step()
+    time.sleep(0.5)
+    for stage in delivered._stages.values():
+        run = client.get_run(stage.run_id) if stage.run_id else None
+        watched = run and any(name.startswith("system/cpu") for name in run.data.metrics)
+"""
+
+
 @pytest.mark.full
 def test_a_long_stage_has_the_machines_figures_too(done):
     done.set({"perceptron.epochs": 1_000_000})
-    training = done.start("dvc", "repro", "--single-item", "perceptron")
+    training = done.start("dvc", "repro", "--single-item", "perceptron",
+                          MLFLOW_TRACKING_URI="http://127.0.0.1:9")  # fmt: skip
+    done.wait_for(lambda: bool(done.executions()) and "epoch" in training.text())
     try:
-        done.wait_for(
-            lambda: any(
-                name.startswith("system/cpu")
-                for run in done.runs("perceptron")
-                for name in run.data.metrics
-            ),
-            seconds=240,
-        )
+        done.call("python", "-c", WATCH, MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL="1")
     finally:
-        os.killpg(training.pid, signal.SIGTERM)
+        os.killpg(training.pid, signal.SIGKILL)
         training.said(60)
