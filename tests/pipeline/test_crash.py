@@ -162,7 +162,7 @@ def test_a_run_waits_for_an_experiment_in_the_same_folder(done):
 @pytest.mark.full
 def test_a_stage_that_ends_while_another_dvc_reads_is_not_lost(done):
     """Such as `dvc push`: DVC alone gives up after three seconds."""
-    done.set({"perceptron.epochs": 2000})
+    done.set({"perceptron.epochs": 600})
     before = done.read("dvc.lock")
     run = done.start("dlvc", "run", "perceptron")
     done.wait_for(lambda: epochs_said(run.text()) > 0)
@@ -224,7 +224,7 @@ import sys
 from pathlib import Path
 from campaigns.disk import fill
 from tests.pipeline.project import Project
-for run in fill(Project(Path(sys.argv[1])), runs=3, seed=2, disk=Path(sys.argv[2])):
+for run in fill(Project(Path(sys.argv[1])), runs=2, seed=2, disk=Path(sys.argv[2])):
     print(run)
     assert not run.wrong, run.wrong
 """

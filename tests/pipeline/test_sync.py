@@ -154,14 +154,12 @@ def test_another_branch_has_its_own_runs(done):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("how", ["--temp", "--queue"])
-def test_an_experiment_in_a_folder_of_its_own_has_its_run(done, how):
+def test_an_experiment_of_the_queue_has_its_run(done):
     done.commit("the course")
-    done.dvc("exp", "run", how, "--name", "brief", "-S", f"{PERCEPTRON}=2", "perceptron")
-    if how == "--queue":
-        done.dvc("queue", "start", "-j", "2")
-        done.dvc("queue", "logs", "--follow", "brief")
-        done.wait_for(lambda: "Success" in done.dvc("queue", "status").stdout)
+    done.dvc("exp", "run", "--queue", "--name", "brief", "-S", f"{PERCEPTRON}=2", "perceptron")
+    done.dvc("queue", "start", "-j", "2")
+    done.dvc("queue", "logs", "--follow", "brief")
+    done.wait_for(lambda: "Success" in done.dvc("queue", "status").stdout)
     done.wait_for(lambda: not done.executions())  # its recorder has done its work
     done.sync()
     assert_complete(done)
