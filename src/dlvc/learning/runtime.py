@@ -67,9 +67,9 @@ class Runtime:
     def channels_first(self) -> Runtime:
         """The same runtime with contiguous feature maps, whatever `runtime.memory_format` asks for.
 
-        LeNet is as fast in either format. In channels_last, oneDNN computes the gradient of its
-        kernels with threads that wait for each other in a busy loop: beside another busy process an
-        update then takes four times as long as alone, and in this format twice as long.
+        For LeNet. In channels_last, oneDNN computes the gradient of its kernels with threads that
+        wait for each other in a busy loop: beside another busy process an update then takes four
+        times as long as alone, and in this format twice as long (benchmarks/README.md).
         """
         return replace(self, memory_format=torch.contiguous_format)
 

@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def limit_openmp_spinning() -> None:
-    """Set how long OpenMP's threads spin, unless the user has. OpenMP reads it when it is loaded."""
+    """Set how long OpenMP spins, unless the user has. It must happen before torch is imported."""
     if not any(name in os.environ for name in OPENMP_WAITING):
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
 
