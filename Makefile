@@ -66,7 +66,7 @@ campaigns: chaos  ## all of docs/reliability.md: kills, flipped bits, hostile fi
 
 test: lint  ## lint, types, all unit tests, and one small run of the whole course
 	@python -m pytest -n 2 --dist worksteal -m "not full"
-	@echo "Left out: kills, full disks, flipped bits, queues, several processes, shards, browsers,"
+	@echo "Left out: kills at random, full disks, flipped bits, queues, several processes, shards, browsers,"
 	@echo "PostgreSQL, remotes, an environment of its own, real MNIST, the campaigns: make test-full"
 
 test-full: $(READY)  ## every test that `make test` leaves out, and all examples of every property

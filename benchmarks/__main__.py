@@ -5,7 +5,7 @@ OpenMP reads its settings when torch is imported, so they are set first, as ever
 
 from __future__ import annotations
 
-from dlvc.stages.__main__ import limit_openmp_spinning
+from dlvc.process import limit_openmp_spinning
 
 if __name__ == "__main__":
     limit_openmp_spinning()

@@ -89,7 +89,8 @@ def main() -> None:
 def disturb(
     reference: Project, kills: int, seed: int, scratch: Path, stages: Sequence[str] = ()
 ) -> Iterator[Disturbed]:
-    """Runs with so many kills in all, of these stages in turn, or of every stage and of all."""
+    """Runs with so many kills in all, of these stages in turn. Without any, of every stage in turn,
+    and now and then of all at once."""
     rng = random.Random(seed)  # noqa: S311  # chance, not secrecy
     names = stages or list(lock_of(reference)["stages"])
     number = done = 0

@@ -147,7 +147,7 @@ def campaign(project: Path, flips: int, seed: int, say: Callable[[str], None]) -
         problems = check_bytes(project).problems
         damaged = {file for files in chosen.values() for file in files}
         failure = missed(problems, damaged)
-        if not failure and not number:
+        if not failure and alone and number < len(possible):
             failure = untold(project, damaged)
         for way in batch:
             outcomes[way].injected += 1
@@ -173,8 +173,8 @@ def campaign(project: Path, flips: int, seed: int, say: Callable[[str], None]) -
 
 
 def batches(ways: list[Way], flips: int) -> Iterator[list[Way]]:
-    """What is flipped together: one bit of every kind of file, once with the files' times kept and
-    once with new ones. Now and then one of the two is flipped and mended kind by kind instead."""
+    """Each turn flips one bit of every kind of file twice: with its time kept, and with a new one.
+    Every fifteenth turn, one of the two is flipped and mended kind by kind."""
     new, kept = ways[::2], ways[1::2]
     for turn in count():
         alone, together = (new, kept) if turn % 2 else (kept, new)

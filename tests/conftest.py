@@ -17,10 +17,9 @@ settings.load_profile("quick")
 
 
 def pytest_configure() -> None:
-    """Find the environment's programs without activation, and let tests be interrupted.
+    """Find the environment's programs without activation, and let tests interrupt what they start.
 
-    A shell that is no terminal has what it starts in the background ignore Ctrl-C, and every
-    process below inherits that.
+    A script's shell starts background commands with Ctrl-C ignored, and their children inherit it.
     """
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

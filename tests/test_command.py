@@ -10,6 +10,7 @@ import pytest
 
 from dlvc.command import run_command
 from dlvc.errors import UserError
+from dlvc.process import limit_openmp_spinning
 from dlvc.stages import __main__ as stages
 from tests.imports import ROOT
 
@@ -122,7 +123,7 @@ def test_a_stage_or_variant_that_is_none_is_one_line_with_those_there_are(words,
 )
 def test_openmp_spins_as_the_user_says_or_little(given, set_to, monkeypatch):
     monkeypatch.setattr(os, "environ", dict(given))
-    stages.limit_openmp_spinning()
+    limit_openmp_spinning()
     assert os.environ.get("GOMP_SPINCOUNT") == set_to
 
 

@@ -19,6 +19,12 @@ WRITERS = Path(".dlvc/writers")
 STARTED_BY_DVC = "DVC_STAGE"
 # A DVC that has to lock what another one reads gives up after three seconds, and its stage is lost.
 PATIENT = "--wait-for-lock"
+# How often a waiting OpenMP thread looks before it sleeps. GNU's default is 300,000, which assumes
+# that no other process needs the core: beside one busy process an update of the MLP then takes 60
+# times as long as alone, and one of DenseNet 120 times. With 1,000 it is at most three times, and
+# alone an update takes 1.1 to 1.4 times as long (benchmarks/README.md). No result depends on it.
+OPENMP_WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+SPIN_COUNT = "1000"
 WRITE_LOCK = {"repro", "run", "apply", "commit"}  # commands of DVC that change dvc.lock
 
 
@@ -96,6 +102,12 @@ def _follow(process: psutil.Process, message: str) -> None:
 
 def _terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def limit_openmp_spinning() -> None:
+    """Set how long OpenMP spins, unless the user has. It must happen before torch is imported."""
+    if not any(name in os.environ for name in OPENMP_WAITING):
+        os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
 
 
 @contextmanager

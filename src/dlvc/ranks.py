@@ -21,7 +21,7 @@ from pathlib import Path
 
 from dlvc.command import handle, run_command, say
 from dlvc.errors import UserError
-from dlvc.process import end_with_parent, one_writer
+from dlvc.process import end_with_parent, limit_openmp_spinning, one_writer
 from dlvc.sections import Runtime
 
 RESTARTS = 3
@@ -88,6 +88,7 @@ def main() -> None:
     """
     (stage,) = sys.argv[1:]
     end_with_parent()
+    limit_openmp_spinning()  # as the launcher has, unless that is torchrun itself
     if os.environ["RANK"] == "0":
         with one_writer(f"{stage}.first"):
             _run(stage)

@@ -90,6 +90,12 @@ def test_float32_leaves_the_model_as_it_is():
     assert torch.equal(model(digits(5)), plain(digits(5)))
 
 
+def test_channels_first_is_contiguous_whatever_the_settings_say():
+    model = prepared(memory_format="channels_last").channels_first().prepare(LeNet())
+    assert all(w.is_contiguous() for w in model.parameters())
+    assert not model.conv2.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize("memory_format", ["channels_last", "contiguous"])
 @pytest.mark.parametrize(
     ("build", "images"),

@@ -59,7 +59,7 @@ CACHE = ".dvc/cache"
 
 
 def project_files() -> list[Path]:
-    """What git would commit now of the project, less what no run of the pipeline looks at."""
+    """What git would commit now, without tests, docs and campaigns, which no stage reads."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--",
          ".", ":!tests", ":!docs", ":!campaigns"],
@@ -105,7 +105,7 @@ class Project:
 
     @classmethod
     def copy(cls, root: Path, params: Mapping[str, Any]) -> Project:
-        """The working tree as git would commit it now, committed, with other parameters."""
+        """What git would commit now, without tests, docs and campaigns; with other parameters."""
         for file in project_files():
             copy = root / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)

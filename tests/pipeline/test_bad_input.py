@@ -99,18 +99,18 @@ def test_a_mistake_on_the_way_of_dvc_or_mlflow_is_said_and_touches_nothing(scrat
     before, good = {file: file.read_bytes() for file in left(scratch)}, scratch.read("params.yaml")
     try:
         by_dvc = scratch.dvc(
-            "exp", "run", "-S", "lenet.epochs='$(touch marker)'", "lenet", ok=False
+            "exp", "run", "-S", "lenet.epochs='; touch marker $(touch marker)'", "lenet", ok=False
         )
     finally:
         (scratch.root / "params.yaml").write_text(good, encoding="utf-8")
     by_mlflow = scratch.call(
         "mlflow", "run", ".", "--env-manager", "local", "-e", "lenet",
-        "-P", "lenet.epochs=$(touch marker)", ok=False,
+        "-P", "lenet.epochs=; touch marker $(touch marker)", ok=False,
     )  # fmt: skip
     for done in (by_dvc, by_mlflow):
         assert done.returncode != 0
         assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1
-        assert "lenet.epochs is '$(touch marker)'; allowed: integer" in done.stderr
+        assert "lenet.epochs is '; touch marker $(touch marker)'; allowed: integer" in done.stderr
         assert "Traceback" not in done.stderr
     (run,) = scratch.client.search_runs(["0"], "tags.`mlflow.project.entryPoint` = 'lenet'")
     assert run.info.status == "FAILED"

@@ -58,6 +58,13 @@ def rows(course, name):
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
+def test_images_are_as_many_as_params_yaml_asks_for(course):
+    for folder, train, test in (("digits", 2000, 500), ("photos", 600, 200)):
+        summary = json.loads(course.read(f"data/{folder}/summary.json"))
+        assert summary["train"]["images"] == train == SMALL[f"data.{folder}.bundled.train"]
+        assert summary["test"]["images"] == test == SMALL[f"data.{folder}.bundled.test"]
+
+
 def test_updates_and_parameters_are_as_many_as_counted_by_hand(course):
     for name in TRAININGS:
         metrics = json.loads(course.read(f"results/{name}/metrics.json"))
@@ -93,6 +100,13 @@ def test_adam_is_above_momentum_above_sgd(course):
 def test_a_second_run_finds_nothing_to_do(scratch):
     assert "Data and pipelines are up to date." in scratch.dvc("repro").stdout
     assert scratch.dvc("status").stdout.strip() == "Data and pipelines are up to date."
+
+
+@pytest.mark.full
+def test_everything_once_more_gives_the_same_bytes(done):
+    lock = done.read("dvc.lock")
+    done.dvc("repro", "--force")
+    assert done.read("dvc.lock") == lock
 
 
 @pytest.mark.full

@@ -248,13 +248,14 @@ root = Path.cwd()
 (execution,) = read_executions(root)
 delivered = delivery.Delivery(View(root), execution, execution.folder(root))
 client = delivered.view.client
-watched = False
-while not watched:
+watched, until = False, time.monotonic() + 120
+while not watched and time.monotonic() < until:
     delivered.step()
     time.sleep(0.5)
     for stage in delivered._stages.values():
         run = client.get_run(stage.run_id) if stage.run_id else None
         watched = run and any(name.startswith("system/cpu") for name in run.data.metrics)
+assert watched
 """
 
 
@@ -263,8 +264,8 @@ def test_a_long_stage_has_the_machines_figures_too(done):
     done.set({"perceptron.epochs": 1_000_000})
     training = done.start("dvc", "repro", "--single-item", "perceptron",
                           MLFLOW_TRACKING_URI="http://127.0.0.1:9")  # fmt: skip
-    done.wait_for(lambda: bool(done.executions()) and "epoch" in training.text())
     try:
+        done.wait_for(lambda: bool(done.executions()) and "epoch" in training.text())
         done.call("python", "-c", WATCH, MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL="1")
     finally:
         os.killpg(training.pid, signal.SIGKILL)

@@ -107,13 +107,13 @@ def test_a_browser_shows_it_without_complaint_and_without_asking_anybody(course,
         assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
 
 
-def open_with_links(course, mlflow):
+def open_with_links(scratch, mlflow):
     """What `make report` opens, where MLflow's page is at an address."""
-    return Path(course.call("dlvc", "report", "--mlflow", mlflow).stdout.strip())
+    return Path(scratch.call("dlvc", "report", "--mlflow", mlflow).stdout.strip())
 
 
-def test_opened_by_dlvc_report_every_file_of_it_has_a_link_to_its_run(course, html):
-    linked = open_with_links(course, "http://127.0.0.1:1/")
+def test_opened_by_dlvc_report_every_file_of_it_has_a_link_to_its_run(scratch, html):
+    linked = open_with_links(scratch, "http://127.0.0.1:1/")
     links = re.findall(
         r'<a href="\.\./(results/[^"]+)">[^<]*</a> \(<a href="(http://127.0.0.1:1/#[^"]+)">run</a>\)',
         linked.read_text(encoding="utf-8"),
@@ -122,21 +122,21 @@ def test_opened_by_dlvc_report_every_file_of_it_has_a_link_to_its_run(course, ht
     assert all((linked.parent / ".." / file).exists() for file, _ in links)
     for file in ("results/lenet/seeds.csv", "results/claims/momentum/trainings.csv"):
         run = dict(links)[file].rpartition("/")[2]
-        assert run in course.call("dlvc", "which", file).stdout
+        assert run in scratch.call("dlvc", "which", file).stdout
 
 
 @pytest.mark.full
 @pytest.mark.skipif(not Browser.available(), reason="needs chromium")
-def test_such_a_link_leads_to_the_run_on_mlflows_page(course, tmp_path):
-    with served(course.root / "mlflow.db", tmp_path) as server, Browser() as browser:
-        browser.open(f"file://{open_with_links(course, server.address)}", 1200, 900)
+def test_such_a_link_leads_to_the_run_on_mlflows_page(scratch, tmp_path):
+    with served(scratch.root / "mlflow.db", tmp_path) as server, Browser() as browser:
+        browser.open(f"file://{open_with_links(scratch, server.address)}", 1200, 900)
         browser.wait_for(COMPLETE)
         link = browser.evaluate("document.querySelector('#claim-29-1 .from a[href^=http]').href")
         browser.open(link, 1200, 900)
         browser.wait_for("LeNet")
 
 
-def test_without_mlflow_it_is_opened_all_the_same(course, html):
-    done = course.call("dlvc", "report", MLFLOW_TRACKING_URI="http://127.0.0.1:1")
+def test_without_mlflow_it_is_opened_all_the_same(scratch, html):
+    done = scratch.call("dlvc", "report", MLFLOW_TRACKING_URI="http://127.0.0.1:1")
     assert "no links to MLflow's runs" in done.stderr
     assert Path(done.stdout.strip()).read_text(encoding="utf-8") == html

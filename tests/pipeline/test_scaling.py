@@ -76,6 +76,7 @@ def test_two_machines_learn_what_two_processes_of_one_learn_also_after_a_kill(
     (local,) = commands("A training in several processes")
     said = together.call("bash", "-c", local)
     assert said.stdout.count("\nepoch ") == 30
+    assert "goes on " not in said.stderr
     assert "processes: 2" in together.read("results/lenet/metrics.json")
 
     here, there = two_machines()

@@ -6,7 +6,6 @@ before torch is imported: a stage can be interrupted from its first moment on.
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,16 +16,10 @@ from dlvc.inputs import Inputs
 from dlvc.kept import keep_lock
 from dlvc.params import PARAMS_FILE, read_params
 from dlvc.portable import pin_instructions
-from dlvc.process import end_with_dvc, one_writer
+from dlvc.process import end_with_dvc, limit_openmp_spinning, one_writer
 from dlvc.ranks import launch, several_processes
 
 STAGES = sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
-# How often a waiting OpenMP thread looks before it sleeps. GNU's default is 300,000, which assumes
-# that no other process needs the core: beside one busy process an update of the MLP then takes 60
-# times as long as alone, and one of DenseNet 120 times. With 1,000 it is at most three times, and
-# alone an update takes 1.1 to 1.4 times as long (benchmarks/README.md). No result depends on it.
-OPENMP_WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-SPIN_COUNT = "1000"
 
 
 def main() -> None:
@@ -55,12 +48,6 @@ def main() -> None:
         else:
             module.main(*variants)
         inputs.check_unchanged(stage, *variants)
-
-
-def limit_openmp_spinning() -> None:
-    """Set how long OpenMP spins, unless the user has. It must happen before torch is imported."""
-    if not any(name in os.environ for name in OPENMP_WAITING):
-        os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
 
 
 if __name__ == "__main__":

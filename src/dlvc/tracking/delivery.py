@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ from dlvc.tracking.execution import (
     LOCK_BEFORE,
     Execution,
     forget_locks,
+    is_another_executions,
     locks_after,
     remember_lock,
-    undelivered_elsewhere,
 )
 from dlvc.tracking.journal import SUFFIX, JournalReader, now
 from dlvc.tracking.states import sync_states
@@ -73,15 +74,19 @@ class Delivery:
     def finish(self) -> None:
         """The execution has ended: end every run, build those of restored stages, sum up.
 
-        A stage whose journal another execution has not delivered yet is left to that execution.
-        Built here, it would have two runs: this one, and the run that watched it.
+        A stage that another execution has not delivered yet is left to that execution. Built here,
+        it would get a second run when that one is delivered.
         """
         pipeline = self._completed()
         for stage in self._stages.values():
             if stage.outcome is None and stage.run_id:
                 self._end_incomplete(stage, pipeline)
-        others = undelivered_elsewhere(self.view.root, self.folder)
-        report = sync_states(self.view, [pipeline], lambda: self.parent, without=others)
+        report = sync_states(
+            self.view,
+            [pipeline],
+            lambda: self.parent,
+            partial(is_another_executions, self.view.root, self.folder),
+        )
         if self.parent:
             self._sum_up(self.parent, pipeline, report.runs)
         remember_lock(self.view.root)

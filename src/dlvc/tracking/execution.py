@@ -22,8 +22,9 @@ from filelock import FileLock, Timeout
 from dlvc.artifacts import write_bytes, write_json
 from dlvc.errors import redacted
 from dlvc.git import git_bytes
+from dlvc.lock import StageState
 from dlvc.process import dvc_process
-from dlvc.tracking.journal import SUFFIX, is_alive, now, stage_of
+from dlvc.tracking.journal import SUFFIX, JournalReader, is_alive, now
 
 PARENT_RUN = "DLVC_PARENT_RUN"  # the run of `mlflow run`, which our entry point hands on
 EXECUTIONS = Path(".dlvc/executions")
@@ -159,10 +160,21 @@ def read_executions(root: Path) -> list[Execution]:
     return [Execution(**json.loads(text)) for _, text in sorted(found)]
 
 
-def undelivered_elsewhere(root: Path, folder: Path) -> set[str]:
-    """The stages whose journals lie in the folders of other executions than that of `folder`."""
-    journals = (root / EXECUTIONS).glob(f"*/*{SUFFIX}")
-    return {stage_of(journal) for journal in journals if journal.parent != folder}
+def is_another_executions(root: Path, own: Path | None, state: StageState) -> bool:
+    """Whether another execution than that in the folder `own` has still to deliver this state: a
+    stage of its name with its parameters."""
+    for execution in read_executions(root):
+        folder = execution.folder(root)
+        if folder == own:
+            continue
+        for path in folder.glob(f"{state.stage}-*{SUFFIX}"):
+            journal = JournalReader(path)
+            with suppress(FileNotFoundError):  # a recorder has just delivered it
+                journal.new_events()
+            given = journal.begin.get("params", {})
+            if journal.begin and all(given.get(k, v) == v for k, v in state.params.items()):
+                return True
+    return False
 
 
 def recorder_lock(folder: Path) -> FileLock:

@@ -24,15 +24,6 @@ def now() -> int:
     return int(time.time() * 1000)
 
 
-def stage_of(journal: Path) -> str:
-    """The stage whose journal a file is.
-
-    >>> stage_of(Path("optimizers@sgd-1764166000000.jsonl"))
-    'optimizers@sgd'
-    """
-    return journal.stem.rpartition("-")[0]
-
-
 class Journal:
     """The writer of one stage's events."""
 

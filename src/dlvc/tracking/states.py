@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from dlvc.lock import MissingFileError, Pipeline
+from dlvc.lock import MissingFileError, Pipeline, StageState
 from dlvc.tracking.completion import complete, mark_current
 from dlvc.tracking.view import View
 
@@ -23,10 +23,9 @@ def sync_states(
     view: View,
     pipelines: Iterable[Pipeline],
     parent: Callable[[], str | None],
-    *,
-    without: Container[str] = (),
+    is_left_out: Callable[[StageState], bool],
 ) -> Report:
-    """Build the runs that are missing, but for the stages in `without`.
+    """Build the missing runs, except those of states that are left out.
 
     `parent` gives the run of the execution that built them.
     """
@@ -35,7 +34,7 @@ def sync_states(
     for pipeline in pipelines:
         here = pipeline.workspace is not None
         for stage, state in pipeline.states().items():
-            if state.digest in known or stage in without:
+            if state.digest in known or is_left_out(state):
                 continue
             known.add(state.digest)
             try:

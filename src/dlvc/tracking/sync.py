@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from filelock import Timeout
@@ -16,6 +17,7 @@ from dlvc.lock import Pipeline, experiments
 from dlvc.tracking.address import sqlite_file, tracking_uri, unreachable
 from dlvc.tracking.execution import (
     Execution,
+    is_another_executions,
     read_executions,
     recorder_lock,
     remember_lock,
@@ -94,7 +96,8 @@ def _sync(root: Path) -> Report:
     busy = {execution.experiment for execution in running}
     quiet = [found for found in experiments(root) if found.name not in busy]
     here = [] if any(Path(e.workspace) == root for e in running) else [Pipeline(root, root, None)]
-    report = sync_states(view, [*here, *quiet], parent)
+    undelivered = partial(is_another_executions, root, None)
+    report = sync_states(view, [*here, *quiet], parent, undelivered)
     for run_id in filter(None, parents):
         view.sum_up(run_id, {"restored": report.built}, report.runs)
         view.client.set_terminated(run_id, "FINISHED")
