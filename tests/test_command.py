@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from dlvc import cli
 from dlvc.command import run_command
 from dlvc.errors import UserError
 from dlvc.process import limit_openmp_spinning
@@ -128,27 +129,26 @@ def test_openmp_spins_as_the_user_says_or_little(given, set_to, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "said"),
     [
-        ["run", "--lenet.epochs", "many"],
-        ["run", "lenet", "--profile", "corse"],
-        ["profile", "corse"],
-        ["profile", "course", "--lenet.epochs"],
+        ("run --lenet.epochs many", "the values given: lenet.epochs is 'many'; allowed: integer"),
+        ("run lenet --profile corse", "profile 'corse' is not known; allowed: course, default, l"),
+        ("profile corse", "profile 'corse' is not known; allowed: course, default, laptop"),
+        ("profile course --lenet.epochs", "'--lenet.epochs' is not understood; see dlvc profile"),
     ],
-    ids=" ".join,
 )
-def test_the_command_line_says_in_one_line_what_is_wrong_before_dvc_starts(
-    words, monkeypatch, capsys
+def test_the_command_line_says_in_one_line_what_is_wrong_and_changes_nothing(
+    words, said, monkeypatch, capsys
 ):
-    from dlvc import cli
-
+    before = (ROOT / "params.yaml").read_bytes()
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "argv", ["dlvc", *words])
+    monkeypatch.setattr(sys, "argv", ["dlvc", *words.split()])
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("DVC was started"))
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("error: ")
+    assert err.startswith(f"error: {said}")
     assert err.count("\n") == 1
+    assert (ROOT / "params.yaml").read_bytes() == before

@@ -119,18 +119,6 @@ def test_a_mistake_on_the_way_of_dvc_or_mlflow_is_said_and_touches_nothing(scrat
     assert {file: file.read_bytes() for file in left(scratch)} == before
 
 
-def test_a_mistake_on_the_command_line_leaves_params_as_they_were(scratch):
-    before = scratch.read("params.yaml")
-    done = scratch.call("dlvc", "run", "lenet", "--lenet.epochs", "many", ok=False)
-    assert done.returncode == 2
-    assert done.stderr == "error: the values given: lenet.epochs is 'many'; allowed: integer\n"
-    unknown = scratch.call("dlvc", "run", "--profile", "corse", ok=False)
-    assert unknown.returncode == 2
-    line = "error: profile 'corse' is not known; allowed: course, default, laptop\n"
-    assert unknown.stderr == line
-    assert scratch.read("params.yaml") == before
-
-
 @full
 def test_a_loss_that_is_not_a_number_stops_the_stage_and_says_where(scratch):
     text = scratch.read("params.yaml")
