@@ -1,6 +1,7 @@
 """`make bench`: print the table of benchmarks/table.py.
 
-OpenMP reads its settings when torch is imported, so they are set first, as every stage sets them.
+OpenMP reads its settings when torch is imported. So this module sets them first and imports the
+table afterwards, in the same order as a stage.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from benchmarks.measure import TURNS, in_a_process, written
 from benchmarks.works import train_lenet, train_mlp, train_small_densenet
 
-MOST = 3  # times as long beside a busy process as alone
+MOST = 3  # the target: time beside a busy process, divided by time alone
 WORKS = {
     "MLP, three epochs per batch": train_mlp,
     "LeNet, an epoch": train_lenet,

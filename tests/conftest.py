@@ -27,5 +27,5 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Tests of the small course come first: one worker builds it while the others run the rest."""
+    """Put the small course first: one worker builds it while the other runs unit tests."""
     items.sort(key=lambda item: "course" not in item.fixturenames)

@@ -22,7 +22,8 @@ PATIENT = "--wait-for-lock"
 # How often a waiting OpenMP thread looks before it sleeps. GNU's default is 300,000, which assumes
 # that no other process needs the core: beside one busy process an update of the MLP then takes 60
 # times as long as alone, and one of DenseNet 120 times. With 1,000 it is at most three times, and
-# alone an update takes 1.1 to 1.4 times as long (benchmarks/README.md). No result depends on it.
+# without a busy process an update takes 1.1 to 1.4 times as long as with GNU's default
+# (benchmarks/README.md). The value changes no result.
 OPENMP_WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 SPIN_COUNT = "1000"
 WRITE_LOCK = {"repro", "run", "apply", "commit"}  # commands of DVC that change dvc.lock

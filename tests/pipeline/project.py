@@ -69,7 +69,7 @@ def project_files() -> list[Path]:
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """Make a hard link, or a copy on another file system, which cannot have one."""
+    """Make a hard link, or a copy where the file system does not allow a link."""
     try:
         os.link(source, target)
     except OSError:
@@ -190,8 +190,9 @@ class Project:
     def duplicate(self, root: Path) -> Project:
         """This project with all that has run in it, elsewhere; its old artifacts stay.
 
-        DVC's cache is shared by hard links where the file system can: DVC replaces its objects, and
-        writes into none. Nobody may write into the MLflow store meanwhile: the copy would be torn.
+        The copy shares DVC's cache by hard links where the file system allows them. DVC replaces
+        the files of its cache and never writes into them. No process may write into the MLflow
+        store during the copy.
         """
         self.wait_for(lambda: not self.processes("dlvc.tracking.recorder"))
         ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__", "cache")

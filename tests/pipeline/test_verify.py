@@ -66,7 +66,7 @@ def test_what_a_running_stage_writes_is_not_called_damaged(clone, tmp_path):
 
 
 def copy_of(project, root):
-    """A copy that shares no file of DVC's cache with the project: the campaign writes into them."""
+    """Copy a project in full. The campaign writes into the cache, so hard links would not do."""
     project.wait_for(lambda: not project.processes("dlvc.tracking.recorder"))
     return Project(shutil.copytree(project.root, root))
 
