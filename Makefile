@@ -46,7 +46,7 @@ server: $(READY)  ## MLflow for a team, on that database or on DLVC_DATABASE (HO
 	@dlvc server --host "$(HOST)" --port "$(PORT)"
 
 plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; needs no network
-	@python -m dlvc.plots
+	@python -m tools.plots_page
 	@dvc plots show
 
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
@@ -55,19 +55,19 @@ experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuraci
 bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; nothing else beside it)
 	@python -m benchmarks
 
-chaos: $(READY)  ## kill runs at random moments, and hold what the next leaves to an undisturbed run (N=100 SEED=1)
-	@python -m campaigns.chaos --kills $(or $(N),100) --seed $(or $(SEED),1)
+kills: $(READY)  ## kill runs at random moments, and hold what the next leaves to an undisturbed run (N=100 SEED=1)
+	@python -m tests.stress.kills --kills $(or $(N),100) --seed $(or $(SEED),1)
 
-campaigns: chaos  ## all of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
-	@python -m campaigns.flips --flips 1000 --seed 1
-	@python -m campaigns.fuzz --inputs 8000 --seed 3
-	@python -m campaigns.params --inputs 12000 --seed 5
-	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m campaigns.disk --runs 20 --seed 1
+stress: kills  ## all of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
+	@python -m tests.stress.bit_flips --flips 1000 --seed 1
+	@python -m tests.stress.fuzz --inputs 8000 --seed 3
+	@python -m tests.stress.params --inputs 12000 --seed 5
+	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m tests.stress.disk --runs 20 --seed 1
 
 test: lint  ## lint, types, all unit tests, and one small run of the whole course
 	@python -m pytest -n 2 --dist worksteal -m "not full"
 	@echo "Left out: kills at random, full disks, flipped bits, queues, several processes, shards, browsers,"
-	@echo "PostgreSQL, remotes, an environment of its own, real MNIST, the campaigns: make test-full"
+	@echo "PostgreSQL, remotes, an environment of its own, real MNIST, the stress tests: make test-full"
 
 test-full: $(READY)  ## every test that `make test` leaves out, and all examples of every property
 	@python -m pytest -n 2 --dist worksteal -m "full or hypothesis" --hypothesis-profile full

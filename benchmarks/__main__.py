@@ -6,7 +6,7 @@ table afterwards, in the same order as a stage.
 
 from __future__ import annotations
 
-from dlvc.process import limit_openmp_spinning
+from dvcview.run.stage_process import limit_openmp_spinning
 
 if __name__ == "__main__":
     limit_openmp_spinning()

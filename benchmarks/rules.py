@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from benchmarks import lecture_loops
 from benchmarks.measure import TURNS, Times, in_turn, machine
 from benchmarks.works import SAMPLE_UPDATES, digits, ours, ours_per_epoch, ours_per_sample, runtime
-from dlvc.artifacts import write_json
-from dlvc.learning.optimizers import GradientDescent
-from dlvc.models.mlp import MLP
+from dlvc.models.mlp.network import MLP
+from dlvc.training.optimizers import GradientDescent
+from dvcview.files.artifacts import write_json
 
 FILE = Path("benchmarks/rules.json")
 

@@ -20,13 +20,13 @@ from torch.nn import functional as F
 
 from benchmarks.measure import in_turn, machine
 from dlvc.data.bundled import bundled_photos
-from dlvc.learning.batch_norm import normalise_together
-from dlvc.learning.loop import train_one_epoch
-from dlvc.learning.optimizers import Adam
-from dlvc.learning.samples import Pass, Samples
-from dlvc.learning.world import ALONE, World
 from dlvc.models.densenet import DenseNet121
-from dlvc.models.initialise import initialise
+from dlvc.training.batch_norm import normalise_together
+from dlvc.training.initialization import initialise
+from dlvc.training.loop import train_one_epoch
+from dlvc.training.optimizers import Adam
+from dlvc.training.process_group import ALONE, World
+from dlvc.training.samples import Pass, Samples
 
 BATCH, BATCHES, TURNS, OFTEN = 32, 8, 5, 100
 SHARES = (32, 16, 8, 4, 2)  # images: at 32 px a single one has nothing to normalise over

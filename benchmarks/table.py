@@ -34,12 +34,12 @@ from benchmarks.works import (
 from dlvc.data.bundled import bundled_photos
 from dlvc.data.dataset import Dataset
 from dlvc.features import extract
-from dlvc.learning.loop import train_one_epoch
-from dlvc.learning.optimizers import Adam, GradientDescent
-from dlvc.learning.samples import Pass, Samples
-from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
-from dlvc.models.mlp import MLP
+from dlvc.models.mlp.network import MLP
+from dlvc.training.initialization import initialise
+from dlvc.training.loop import train_one_epoch
+from dlvc.training.optimizers import Adam, GradientDescent
+from dlvc.training.samples import Pass, Samples
 
 LOOP_IMAGES = 300  # scikit-image needs milliseconds for each
 MANY = (100_000, 1_000_000)

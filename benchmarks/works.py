@@ -23,16 +23,16 @@ from dlvc.data.bundled import bundled_digits, bundled_photos
 from dlvc.data.dataset import Dataset
 from dlvc.data.mnist import load_mnist
 from dlvc.features import extract
-from dlvc.learning import per_sample
-from dlvc.learning.loop import fit, train_one_epoch
-from dlvc.learning.optimizers import Adam, GradientDescent, Optimizer
-from dlvc.learning.runtime import Runtime, prepare_runtime
-from dlvc.learning.samples import Pass, Samples
 from dlvc.models.densenet import DenseNet121
-from dlvc.models.initialise import initialise
 from dlvc.models.lenet import LeNet
-from dlvc.models.mlp import MLP
-from dlvc.sections import Runtime as Settings
+from dlvc.models.mlp import per_sample
+from dlvc.models.mlp.network import MLP
+from dlvc.params.schema import Runtime as Settings
+from dlvc.training.initialization import initialise
+from dlvc.training.loop import fit, train_one_epoch
+from dlvc.training.optimizers import Adam, GradientDescent, Optimizer
+from dlvc.training.runtime import Runtime, prepare_runtime
+from dlvc.training.samples import Pass, Samples
 
 CPU = torch.device("cpu")
 DENSENET_UPDATES = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from dlvc.params import Params
+from dlvc.params.reader import Params
 from tests.imports import ROOT, SOURCE, direct_imports, import_closure, module_file
 
 # A room may import from those after it, and from itself.
@@ -26,7 +26,7 @@ PIPELINE = {
 # because the view has changed. (tests/pipeline/test_outage.py holds that no result does.) Nor can
 # an out depend on what a stage imports by way of tracking alone (such as `git`), so the
 # imports of a stage are not followed into it.
-WATCHES = "dlvc.tracking"
+WATCHES = "dvcview.tracking"
 # The runner of stages (`stages/__main__.py`) is no dep either: it decides whether a stage runs,
 # and sets the variables that a parameter, `runtime.reproducible`, asks for; no more.
 MODULES = sorted((SOURCE / "dlvc").rglob("*.py"))
@@ -107,8 +107,8 @@ def alternatives(stage: str) -> set[str]:
 
 def test_the_closure_finds_what_is_imported_indirectly():
     closure = import_closure("dlvc.stages.lenet")
-    assert "src/dlvc/models/pixels.py" in closure
-    assert "src/dlvc/models/mlp.py" not in closure
+    assert "src/dlvc/models/preprocessing.py" in closure
+    assert "src/dlvc/models/mlp/network.py" not in closure
     assert module_file("dlvc.nothing") is None
 
 
@@ -116,13 +116,13 @@ def test_the_closure_follows_no_import_into_a_package_that_is_left_out():
     everything = import_closure("dlvc.stages.lenet")
     without = import_closure("dlvc.stages.lenet", without=WATCHES)
     only_by_tracking = {
-        "src/dlvc/tracking/run.py",
-        "src/dlvc/tracking/execution.py",
-        "src/dlvc/git.py",
+        "src/dvcview/tracking/stage_run.py",
+        "src/dvcview/tracking/execution.py",
+        "src/dvcview/project/git.py",
     }
     assert only_by_tracking <= everything
     assert only_by_tracking & without == set()
-    assert "src/dlvc/params.py" in without  # tracking imports it, too
+    assert "src/dlvc/params/reader.py" in without  # tracking imports it, too
 
 
 @pytest.mark.parametrize("stage", STAGES)

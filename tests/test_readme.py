@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dlvc.artifacts import read_json
-from dlvc.errors import UserError
+from dvcview.errors import UserError
+from dvcview.files.artifacts import read_json
 from tests.imports import ROOT
 from tools import laptop
 

@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 
 from dlvc.features import extract
-from dlvc.learning.optimizers import GradientDescent
-from dlvc.learning.per_sample import train_one_epoch
-from dlvc.learning.samples import Pass, Samples
-from dlvc.models.mlp import MLP
+from dlvc.models.mlp.network import MLP
+from dlvc.models.mlp.per_sample import train_one_epoch
+from dlvc.training.optimizers import GradientDescent
+from dlvc.training.samples import Pass, Samples
 
 
 def main() -> None:

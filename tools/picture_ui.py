@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from dlvc.tracking.page import view_link
+from dvcview.tracking.saved_view import view_link
 from tests.browser import Browser
 from tests.pipeline.mlflow_server import served
 

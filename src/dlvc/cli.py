@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dlvc.command import run_command
-from dlvc.database import run_database
-from dlvc.errors import UserError, short
-from dlvc.params import read_params
-from dlvc.process import end_with_dvc
-from dlvc.profiles import as_overrides, parse_overrides, read_profile
-from dlvc.run import run_pipeline
-from dlvc.server import serve
-from dlvc.tracking.linked import link_report
-from dlvc.tracking.sync import sync
-from dlvc.tracking.which import which_run
-from dlvc.verify.report import verify
+from dlvc.params.overrides import as_overrides, parse_overrides, read_profile
+from dlvc.params.reader import read_params
+from dlvc.report.linked import link_report
+from dvcview.console import run_command
+from dvcview.errors import UserError, short
+from dvcview.run.repro import run_pipeline
+from dvcview.run.stage_process import end_with_dvc
+from dvcview.server.mlflow_server import serve
+from dvcview.server.postgres import run_database
+from dvcview.tracking.sync import sync
+from dvcview.tracking.which import which_run
+from dvcview.verify.report import verify
 
 PHOTOS = Path("data/photos")
 
@@ -87,7 +87,9 @@ def _run_other(arguments: argparse.Namespace) -> None:
         case "which":
             print(which_run(Path.cwd(), arguments.file))
         case "features":
-            from dlvc.shards import make_shard  # Numba takes a second, which the others can spare
+            from dlvc.features.shards import (
+                make_shard,  # Numba takes a second, which the others can spare
+            )
 
             end_with_dvc()  # where a stage has started it
             print(make_shard(PHOTOS, read_params().features, arguments.shard))

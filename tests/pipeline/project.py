@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
 
-from dlvc.lock import Pipeline, StageState
+from dvcview.project.lockfile import Pipeline, StageState
 from tests.imports import ROOT
 
 # Large enough to learn something, small enough for a test.
@@ -59,10 +59,10 @@ CACHE = ".dvc/cache"
 
 
 def project_files() -> list[Path]:
-    """What git would commit now, without tests, docs and campaigns, which no stage reads."""
+    """What git would commit now, without tests and docs, which no stage reads."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--",
-         ".", ":!tests", ":!docs", ":!campaigns"],
+         ".", ":!tests", ":!docs"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     return [ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
@@ -105,7 +105,7 @@ class Project:
 
     @classmethod
     def copy(cls, root: Path, params: Mapping[str, Any]) -> Project:
-        """What git would commit now, without tests, docs and campaigns; with other parameters."""
+        """What git would commit now, without tests and docs, with other parameters."""
         for file in project_files():
             copy = root / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,7 @@ class Project:
         the files of its cache and never writes into them. No process may write into the MLflow
         store during the copy.
         """
-        self.wait_for(lambda: not self.processes("dlvc.tracking.recorder"))
+        self.wait_for(lambda: not self.processes("dvcview.tracking.recorder"))
         ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__", "cache")
         shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
         shutil.copytree(self.root / CACHE, root / CACHE, copy_function=link_or_copy)

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dlvc.database import DEBIAN, start_database, stop_database
+from dvcview.server.postgres import DEBIAN, start_database, stop_database
 from tests.imports import SOURCE
 from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.project import Project

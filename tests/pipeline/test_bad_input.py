@@ -46,7 +46,7 @@ def edited(project, pattern, mistake):
 
 
 def test_a_mistake_in_params_is_one_line_and_touches_nothing(scratch):
-    """tests/test_params.py tests each mistake. This test runs both commands with one of them."""
+    """tests/dlvc/params/test_reader.py has each mistake; both commands get one of them here."""
     before = snapshot(scratch)
     wrong = edited(scratch, r"learning_rate: 10\b", "learningrate: 10")
     with instead_of_params(scratch, lambda file: file.write_text(wrong, encoding="utf-8")):

@@ -13,10 +13,10 @@ import pytest
 from dvc.lock import DEFAULT_TIMEOUT
 from zc.lockfile import LockFile
 
-from campaigns.chaos import disturb
-from campaigns.undisturbed import differences, with_new, words_of
 from tests.imports import ROOT
 from tests.pipeline.project import SMALL
+from tests.stress.kills import disturb
+from tests.stress.undisturbed import differences, with_new, words_of
 
 EPOCHS = 800
 LONG = {"perceptron.epochs": EPOCHS}  # from two seeds
@@ -102,7 +102,7 @@ def test_a_run_that_a_script_has_put_into_the_background_can_be_ended_as_well(do
     assert run.wait(600) == 143
     assert "the same command goes on from there" in run.text()
     # A recorder may be left, and for a moment what it asks git.
-    done.wait_for(lambda: all("dlvc.tracking.recorder" in words_of(p) for p in done.processes()))
+    done.wait_for(lambda: all("dvcview.tracking.recorder" in words_of(p) for p in done.processes()))
 
 
 def without_words_of_dvc(said: str) -> str:
@@ -230,7 +230,7 @@ def small_disk(*words):
 FULL = """
 import sys
 from pathlib import Path
-from campaigns.disk import fill
+from tests.stress.disk import fill
 from tests.pipeline.project import Project
 for run in fill(Project(Path(sys.argv[1])), runs=2, seed=2, disk=Path(sys.argv[2])):
     print(run)

@@ -59,7 +59,7 @@ def test_a_signal_ends_the_run_at_once(done, training, number, status, error):
 def test_when_everything_is_killed_the_next_sync_says_so(done, training):
     """kill -9 of dvc, its stage and the recorder: as a machine that loses its power."""
     run = the_run(done)
-    done.kill("dlvc.tracking.recorder")  # first, or it could still see the others' end
+    done.kill("dvcview.tracking.recorder")  # first, or it could still see the others' end
     os.killpg(training.pid, signal.SIGKILL)
     training.wait(timeout=600)
     assert the_run(done).info.status == "RUNNING"
@@ -100,7 +100,7 @@ def test_a_mistake_in_params_yaml_is_a_failed_run_that_says_so(done):
 def test_an_error_of_ours_leaves_its_traceback(done):
     stage = (
         "from pathlib import Path\n"
-        "from dlvc.tracking import stage_run\n"
+        "from dvcview.tracking import stage_run\n"
         "with stage_run('perceptron', Path('x'), {}): raise ValueError('broken')\n"
     )
     done.call("python", "-c", stage, ok=False)

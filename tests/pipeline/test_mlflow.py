@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlvc.artifacts import read_pickle, read_yaml
-from dlvc.process import PATIENT
+from dvcview.files.artifacts import read_pickle, read_yaml
+from dvcview.run.stage_process import PATIENT
 
 LECTURES = {
     "Data": {"params", "digits", "photos"},
@@ -240,9 +240,9 @@ def test_several_stages_may_be_the_first_to_use_the_store(done):
 WATCH = """
 import time
 from pathlib import Path
-from dlvc.tracking import delivery
-from dlvc.tracking.execution import read_executions
-from dlvc.tracking.view import View
+from dvcview.tracking import uploader as delivery
+from dvcview.tracking.execution import read_executions
+from dvcview.tracking.run_store import View
 delivery.LONG = 0
 root = Path.cwd()
 (execution,) = read_executions(root)

@@ -43,8 +43,8 @@ def locked_database(file):
 TIMED = """
 import sys, time
 import dlvc.stages.perceptron as stage
-from dlvc.command import run_command
-from dlvc.tracking import run
+from dvcview.console import run_command
+from dvcview.tracking import stage_run as run
 spent = 0
 def timed(call):
     def inner(*args, **kwargs):

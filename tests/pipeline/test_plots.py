@@ -66,7 +66,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def page_made(clone) -> Project:
-    clone.call("python", "-m", "dlvc.plots")
+    clone.call("python", "-m", "tools.plots_page")
     return clone
 
 
@@ -113,14 +113,14 @@ def test_without_our_page_dvc_shows_its_own_which_needs_a_network(page_made, tmp
 
 def test_other_folders_and_missing_code_are_one_line(page_made, tmp_path):
     elsewhere = subprocess.run(
-        ["python", "-m", "dlvc.plots"], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env=page_made.environment(PYTHONPATH=str(page_made.root / "src")),
+        ["python", "-m", "tools.plots_page"], cwd=tmp_path, capture_output=True, text=True,
+        env=page_made.environment(PYTHONPATH=str(page_made.root / "src")), check=False,
     )  # fmt: skip
     assert elsewhere.returncode == 2
     assert elsewhere.stderr.startswith("error: no .dvc in ")
     (tmp_path / "vl_convert.py").write_text("raise ImportError")
     path = f"src:{tmp_path}"
-    missing = page_made.call("python", "-m", "dlvc.plots", ok=False, PYTHONPATH=path)
+    missing = page_made.call("python", "-m", "tools.plots_page", ok=False, PYTHONPATH=path)
     assert missing.returncode == 2
     assert missing.stderr.startswith("error: vl-convert-python is missing")
     assert len(missing.stderr.splitlines()) == 1

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dlvc.portable import PINNED
+from dlvc.training.determinism import PINNED
 
 pytestmark = pytest.mark.full
 

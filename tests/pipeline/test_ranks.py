@@ -10,11 +10,11 @@ import numpy as np
 import psutil
 import pytest
 
-from campaigns.undisturbed import differences, words_of
-from dlvc.artifacts import read_csv, read_weights
-from dlvc.verify.committed import TOLERANCES
+from dlvc.checks.metrics import TOLERANCES
+from dvcview.files.artifacts import read_csv, read_weights
 from tests.pipeline.project import SMALL, Project
 from tests.pipeline.shared import shared_project
+from tests.stress.undisturbed import differences, words_of
 
 pytestmark = pytest.mark.full
 
@@ -56,7 +56,7 @@ def project(both, tmp_path) -> Project:
 def ranks(project):
     """The processes that train, by their rank."""
     found = {}
-    for one in project.processes("dlvc.ranks"):
+    for one in project.processes("dlvc.launcher"):
         with suppress(psutil.Error, KeyError):  # it has just ended
             found[int(one.environ()["RANK"])] = one
     return found
@@ -77,8 +77,9 @@ def train_and_wait(project, epochs):
 
 @pytest.mark.parametrize("stage", TRAINED)
 def test_two_processes_learn_what_one_learns(stage, alone, both):
-    """To the last digits, which Adam blows up from update to update: tests/learning/test_world.py
-    holds single updates to them."""
+    """But for the last digits, whose differences Adam enlarges with every update.
+
+    tests/dlvc/training/test_process_group.py compares single updates."""
     file = f"results/{stage}/curves.csv"
     for one, two in zip(read_csv(alone.root / file), read_csv(both.root / file), strict=True):
         assert one["updates"] == two["updates"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.undisturbed import words_of
 from tests.imports import ROOT
 from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.project import SMALL, Project
 from tests.pipeline.shared import shared_project
+from tests.stress.undisturbed import words_of
 
 DOCUMENT = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
 SBATCH = """#!/bin/bash
@@ -86,7 +86,7 @@ def test_two_machines_learn_what_two_processes_of_one_learn_also_after_a_kill(
     second = other.start("bash", "-c", there)
     project.wait_for(lambda: list(project.root.glob(".dlvc/checkpoints/lenet-*.pt")))
     (rank,) = (
-        process for process in other.processes("dlvc.ranks")
+        process for process in other.processes("dlvc.launcher")
         if "torchrun" not in " ".join(words_of(process))
     )  # fmt: skip
     rank.kill()

@@ -28,7 +28,7 @@ CONFIG = f"""
 # A mistake of ours whose message has an address in it; its traceback becomes an artifact.
 BROKEN = f"""
 from pathlib import Path
-from dlvc.tracking import stage_run
+from dvcview.tracking import stage_run
 with stage_run("params", Path("params.schema.json"), {{"address": "https://me:{OPEN}-p@host/"}}):
     raise ValueError("no answer from https://me:{OPEN}-message@host, password={OPEN}-pair")
 """
@@ -80,7 +80,7 @@ def use(project, address):
     ]
     assert [done.returncode == 0 for done in said[:5]] == [True, False, False, False, False]
     # They write as well; and MLflow fails where two are at the tables of a new store.
-    project.wait_for(lambda: not project.processes("dlvc.tracking.recorder"))
+    project.wait_for(lambda: not project.processes("dvcview.tracking.recorder"))
     return said
 
 

@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy
 
 from dlvc import cli
-from dlvc import database as cluster
-from dlvc.database import database_url
-from dlvc.server import CLOSED, is_loopback
+from dvcview.server import postgres as cluster
+from dvcview.server.mlflow_server import CLOSED, is_loopback
+from dvcview.server.postgres import database_url
 from tests.imports import ROOT
 from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.server import Server, database, needs_postgresql, run_dlvc

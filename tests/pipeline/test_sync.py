@@ -104,10 +104,10 @@ def test_a_stage_that_another_execution_has_still_to_deliver_is_not_built(done):
     finds the state of the other one in dvc.lock."""
     done.set({PERCEPTRON: 3})
     done.dvc("repro", "perceptron", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    done.wait_for(lambda: not done.processes("dlvc.tracking.recorder"))
+    done.wait_for(lambda: not done.processes("dvcview.tracking.recorder"))
     assert len(done.executions()) == 1
     done.dvc("repro", "--single-item", "--force", "params")
-    done.wait_for(lambda: not done.processes("dlvc.tracking.recorder"))
+    done.wait_for(lambda: not done.processes("dvcview.tracking.recorder"))
     done.sync()
     assert_complete(done)
     (run,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "3"]

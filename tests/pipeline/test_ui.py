@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dlvc.tracking.page import view_link
+from dvcview.tracking.saved_view import view_link
 from tests.browser import Browser
 from tests.pipeline.mlflow_server import served
 

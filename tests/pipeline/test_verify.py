@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from campaigns import flips
 from tests.pipeline.project import Project
+from tests.stress import bit_flips as flips
 
 
 def test_after_a_run_everything_is_right_and_metrics_are_as_committed(clone):
@@ -67,14 +67,14 @@ def test_what_a_running_stage_writes_is_not_called_damaged(clone, tmp_path):
 
 def copy_of(project, root):
     """Copy a project in full. The campaign writes into the cache, so hard links would not do."""
-    project.wait_for(lambda: not project.processes("dlvc.tracking.recorder"))
+    project.wait_for(lambda: not project.processes("dvcview.tracking.recorder"))
     return Project(shutil.copytree(project.root, root))
 
 
 @pytest.mark.full
 def test_every_flipped_bit_is_found_and_mended(clone, tmp_path):
-    """`python -m campaigns.flips`, once round: each kind of file, with its time kept and with a new
-    one, found; and each kind mended."""
+    """One round of `python -m tests.stress.bit_flips`: each kind of file, with its time kept and
+    with a new one, is found, and each kind is mended."""
     project = copy_of(clone, tmp_path / "flips")
     said: list[str] = []
     assert flips.campaign(project.root, 14, 3, said.append) == []

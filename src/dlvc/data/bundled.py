@@ -17,7 +17,7 @@ from PIL import Image
 
 from dlvc.data.dataset import Dataset, Images, Labels
 from dlvc.data.mnist_form import mnist_form
-from dlvc.errors import UserError
+from dvcview.errors import UserError
 
 Corners = NDArray[np.int64]  # (B, 2): row and column of the upper left pixel
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from dlvc.data.dataset import PHOTO_SHAPE, Dataset, Images, Labels
 from dlvc.data.fetch import fetch, new_md5
-from dlvc.errors import UserError, first_line
-from dlvc.pickles import unpickle_batch
+from dvcview.errors import UserError, first_line
+from dvcview.files.pickles import unpickle_batch
 
 SIZE = 170_498_071  # bytes of the archive as published
 CLASSES = 10

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlvc.artifacts import read_json, read_npy, write_json, write_npy
-from dlvc.errors import UserError
-from dlvc.maps import parts_of
+from dvcview.errors import UserError
+from dvcview.files.artifacts import read_json, read_npy, write_json, write_npy
+from dvcview.files.memmap import parts_of
 
 Images = NDArray[np.uint8]  # (N, 28, 28) digits, or (N, 32, 32, 3) photos
 Labels = NDArray[np.int64]  # (N,), an index into the classes

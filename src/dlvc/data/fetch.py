@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from tqdm import tqdm
 
-from dlvc.errors import UserError, first_line
+from dvcview.errors import UserError, first_line
 
 TIMEOUT = 10.0  # seconds without an answer
 CHUNK = 1 << 18  # bytes

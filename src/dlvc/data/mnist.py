@@ -12,7 +12,7 @@ import numpy as np
 
 from dlvc.data.dataset import DIGIT_SHAPE, Dataset, Images
 from dlvc.data.fetch import fetch
-from dlvc.errors import UserError, first_line
+from dvcview.errors import UserError, first_line
 
 SIZES = {  # bytes of the files as published
     "train-images-idx3-ubyte.gz": 9_912_422,

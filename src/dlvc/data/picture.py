@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dlvc.data.dataset import Images
-from dlvc.errors import UserError, first_line
+from dvcview.errors import UserError, first_line
 
 FORMATS = ("PNG", "JPEG")
 LARGEST = 50_000_000  # pixels; a small file can claim to be a picture that fills the memory

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from dlvc.exercises.trainings import Trainings
-from dlvc.learning.optimizers import Adam
 from dlvc.models.lenet import LeNet
-from dlvc.sections import TrainingExercise
+from dlvc.params.schema import TrainingExercise
+from dlvc.training.optimizers import Adam
 
 
 def train_long(settings: TrainingExercise, trainings: Trainings) -> None:

@@ -9,16 +9,16 @@ from functools import partial
 from torch.nn import functional as F
 
 from dlvc.exercises.trainings import Trainings
-from dlvc.learning.optimizers import Adam, GradientDescent, Momentum
-from dlvc.learning.per_sample import train_one_epoch as train_image_by_image
-from dlvc.models.mlp import MLP
-from dlvc.sections import (
+from dlvc.models.mlp.network import MLP
+from dlvc.models.mlp.per_sample import train_one_epoch as train_image_by_image
+from dlvc.params.schema import (
     BatchSizeExercise,
     MomentumExercise,
     PerSampleExercise,
     SGDExercise,
     TrainingExercise,
 )
+from dlvc.training.optimizers import Adam, GradientDescent, Momentum
 
 
 def train_per_epoch(settings: TrainingExercise, trainings: Trainings) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from dlvc.exercises.trainings import Trainings
-from dlvc.learning.optimizers import GradientDescent
 from dlvc.models.perceptron import Perceptron, one_hot_mse
-from dlvc.sections import PerceptronExercise
+from dlvc.params.schema import PerceptronExercise
+from dlvc.training.optimizers import GradientDescent
 
 
 def train_at_rates(settings: PerceptronExercise, trainings: Trainings) -> None:

@@ -7,9 +7,9 @@ from functools import partial
 from torch.nn import functional as F
 
 from dlvc.exercises.trainings import Trainings
-from dlvc.learning.optimizers import Adam
 from dlvc.models.resnet import ResNet18
-from dlvc.sections import ResNetExercise
+from dlvc.params.schema import ResNetExercise
+from dlvc.training.optimizers import Adam
 
 
 def train_resnet(settings: ResNetExercise, trainings: Trainings) -> None:

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dlvc.learning.checkpoints import Checkpoint
-from dlvc.learning.evaluation import LossFunction
-from dlvc.learning.loop import DivergedError
-from dlvc.learning.optimizers import Optimizer
-from dlvc.learning.runtime import Runtime
-from dlvc.learning.samples import Samples
-from dlvc.learning.state import Epoch
-from dlvc.learning.training import Trained, Training
-from dlvc.results import curve_rows
+from dlvc.training.checkpoints import Checkpoint
+from dlvc.training.evaluation import LossFunction
+from dlvc.training.loop import DivergedError
+from dlvc.training.optimizers import Optimizer
+from dlvc.training.results import curve_rows
+from dlvc.training.runtime import Runtime
+from dlvc.training.samples import Samples
+from dlvc.training.state import Epoch
+from dlvc.training.trainer import Trained, Training
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -14,7 +14,7 @@ from dlvc.features.glcm import PROPERTIES, cooccurring_pairs, graycoprops
 from dlvc.features.gray import check_images, to_gray
 from dlvc.features.histogram import histogram_energy_entropy
 from dlvc.features.lbp import local_binary_pattern
-from dlvc.maps import part_of
+from dvcview.files.memmap import part_of
 
 FEATURE_NAMES = (
     "lbp_energy",

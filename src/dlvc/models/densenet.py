@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import densenet121
 
-from dlvc.models.pixels import enlarge, unit_interval
+from dlvc.models.preprocessing import enlarge, unit_interval
 
 CLASSES = 10
 

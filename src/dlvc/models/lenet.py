@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlvc.models.pixels import enlarge, unit_interval
+from dlvc.models.preprocessing import enlarge, unit_interval
 
 IMAGE_SIZE = 32  # conv2's output is 16 x 5 x 5 = 400 only for this size
 

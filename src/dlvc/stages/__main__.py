@@ -10,14 +10,14 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from dlvc.command import run_command
-from dlvc.errors import UserError
-from dlvc.inputs import Inputs
-from dlvc.kept import keep_lock
-from dlvc.params import PARAMS_FILE, read_params
-from dlvc.portable import pin_instructions
-from dlvc.process import end_with_dvc, limit_openmp_spinning, one_writer
-from dlvc.ranks import launch, several_processes
+from dlvc.launcher import launch, several_processes
+from dlvc.params.reader import PARAMS_FILE, read_params
+from dlvc.training.determinism import pin_instructions
+from dvcview.console import run_command
+from dvcview.errors import UserError
+from dvcview.run.lockfile_backup import keep_lock
+from dvcview.run.stage_inputs import Inputs
+from dvcview.run.stage_process import end_with_dvc, limit_openmp_spinning, one_writer
 
 STAGES = sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
 

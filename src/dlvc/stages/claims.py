@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dlvc.artifacts import read_json, write_csv, write_json, write_npy
 from dlvc.exercises.lenet import train_long
 from dlvc.exercises.mlp import (
     train_batch_sizes,
@@ -18,11 +17,12 @@ from dlvc.exercises.mlp import (
 from dlvc.exercises.perceptron import train_at_rates
 from dlvc.exercises.resnet import train_resnet
 from dlvc.exercises.trainings import Trainings, some
-from dlvc.learning.load import load_features, load_images
-from dlvc.learning.runtime import computed_with, prepare_runtime
-from dlvc.params import read_params
-from dlvc.results import describe
-from dlvc.tracking import stage_run
+from dlvc.params.reader import read_params
+from dlvc.training.load import load_features, load_images
+from dlvc.training.results import describe
+from dlvc.training.runtime import computed_with, prepare_runtime
+from dvcview.files.artifacts import read_json, write_csv, write_json, write_npy
+from dvcview.tracking import stage_run
 
 FEATURES, DIGITS, PHOTOS = Path("data/features"), Path("data/digits"), Path("data/photos")
 RESULTS = Path("results/claims")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dlvc.artifacts import write_figure
 from dlvc.data.bundled import bundled_digits
 from dlvc.data.dataset import DIGIT_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.data.mnist import load_mnist
 from dlvc.figures.images import draw_contact_sheet
-from dlvc.params import read_params
-from dlvc.sections import Digits
-from dlvc.tracking import stage_run
+from dlvc.params.reader import read_params
+from dlvc.params.schema import Digits
+from dvcview.files.artifacts import write_figure
+from dvcview.tracking import stage_run
 
 RAW = Path("data/raw")
 DIGITS = Path("data/digits")

@@ -9,15 +9,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from skimage.feature import graycomatrix
 
-from dlvc.artifacts import read_json, write_figure, write_json, write_npy, write_pickle
 from dlvc.data.dataset import open_dataset
 from dlvc.features import FEATURE_NAMES, gabor_magnitude, local_binary_pattern, to_gray
-from dlvc.features.normalise import Scale
+from dlvc.features.scaler import Scale
+from dlvc.features.shards import Shards
 from dlvc.figures.features import draw_feature_maps, draw_features_by_class
-from dlvc.params import read_params
-from dlvc.sections import Features
-from dlvc.shards import Shards
-from dlvc.tracking import stage_run
+from dlvc.params.reader import read_params
+from dlvc.params.schema import Features
+from dvcview.files.artifacts import read_json, write_figure, write_json, write_npy, write_pickle
+from dvcview.tracking import stage_run
 
 PHOTOS = Path("data/photos")
 FEATURES = Path("data/features")

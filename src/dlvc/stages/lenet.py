@@ -8,15 +8,15 @@ from pathlib import Path
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlvc.artifacts import read_json
-from dlvc.learning.load import load_images
-from dlvc.learning.optimizers import Adam
-from dlvc.learning.runtime import prepare_runtime
-from dlvc.learning.training import Training
 from dlvc.models.lenet import LeNet
-from dlvc.params import read_params
-from dlvc.results import save_kernels, save_layers, save_training
-from dlvc.tracking import stage_run
+from dlvc.params.reader import read_params
+from dlvc.training.load import load_images
+from dlvc.training.optimizers import Adam
+from dlvc.training.results import save_kernels, save_layers, save_training
+from dlvc.training.runtime import prepare_runtime
+from dlvc.training.trainer import Training
+from dvcview.files.artifacts import read_json
+from dvcview.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/lenet")

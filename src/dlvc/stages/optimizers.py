@@ -8,15 +8,15 @@ from pathlib import Path
 
 from torch.nn import functional as F
 
-from dlvc.artifacts import read_json
-from dlvc.learning.load import load_images
-from dlvc.learning.optimizers import Adam, GradientDescent, Momentum, Optimizer
-from dlvc.learning.runtime import prepare_runtime
-from dlvc.learning.training import Training
-from dlvc.models.mlp import MLP
-from dlvc.params import flatten, read_params
-from dlvc.results import save_training
-from dlvc.tracking import stage_run
+from dlvc.models.mlp.network import MLP
+from dlvc.params.reader import flatten, read_params
+from dlvc.training.load import load_images
+from dlvc.training.optimizers import Adam, GradientDescent, Momentum, Optimizer
+from dlvc.training.results import save_training
+from dlvc.training.runtime import prepare_runtime
+from dlvc.training.trainer import Training
+from dvcview.files.artifacts import read_json
+from dvcview.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/optimizers")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlvc.artifacts import write_json
-from dlvc.params import Params, check_pictures, read_params
-from dlvc.tracking import stage_run
+from dlvc.params.reader import Params, check_pictures, read_params
+from dvcview.files.artifacts import write_json
+from dvcview.tracking import stage_run
 
 SCHEMA = Path("params.schema.json")
 

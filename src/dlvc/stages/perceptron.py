@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from dlvc.artifacts import read_json
-from dlvc.learning.load import load_features
-from dlvc.learning.optimizers import GradientDescent
-from dlvc.learning.runtime import prepare_runtime
-from dlvc.learning.training import Training
 from dlvc.models.perceptron import Perceptron, one_hot_mse
-from dlvc.params import read_params
-from dlvc.results import save_training
-from dlvc.tracking import stage_run
+from dlvc.params.reader import read_params
+from dlvc.training.load import load_features
+from dlvc.training.optimizers import GradientDescent
+from dlvc.training.results import save_training
+from dlvc.training.runtime import prepare_runtime
+from dlvc.training.trainer import Training
+from dvcview.files.artifacts import read_json
+from dvcview.tracking import stage_run
 
 FEATURES = Path("data/features")
 RESULTS = Path("results/perceptron")

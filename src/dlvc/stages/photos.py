@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dlvc.artifacts import write_figure
 from dlvc.data.bundled import bundled_photos
 from dlvc.data.cifar10 import load_cifar10
 from dlvc.data.dataset import PHOTO_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.figures.images import draw_contact_sheet
-from dlvc.params import read_params
-from dlvc.sections import Photos
-from dlvc.tracking import stage_run
+from dlvc.params.reader import read_params
+from dlvc.params.schema import Photos
+from dvcview.files.artifacts import write_figure
+from dvcview.tracking import stage_run
 
 RAW = Path("data/raw")
 PHOTOS = Path("data/photos")

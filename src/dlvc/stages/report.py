@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlvc.artifacts import read_json, write_bytes, write_json
-from dlvc.ledger.evidence import Evidence
-from dlvc.ledger.judge import judge
-from dlvc.ledger.lectures import read_lectures
-from dlvc.ledger.page import build_page
-from dlvc.params import Params, flatten, read_params
-from dlvc.tracking import stage_run
+from dlvc.params.reader import Params, flatten, read_params
+from dlvc.report.evidence import Evidence
+from dlvc.report.judge import judge
+from dlvc.report.lectures import read_lectures
+from dlvc.report.page import build_page
+from dvcview.files.artifacts import read_json, write_bytes, write_json
+from dvcview.tracking import stage_run
 
 LECTURES = Path("lectures.yaml")
 TIMES = Path("benchmarks/rules.json")

@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from dlvc.artifacts import read_json, write_figure, write_npy
 from dlvc.figures.curves import draw_updates
-from dlvc.learning.load import load_images
-from dlvc.learning.loop import train_one_epoch
-from dlvc.learning.optimizers import GradientDescent
-from dlvc.learning.per_sample import train_one_epoch as train_image_by_image
-from dlvc.learning.runtime import prepare_runtime
-from dlvc.learning.state import Epoch
-from dlvc.learning.training import Training
-from dlvc.models.mlp import MLP
-from dlvc.params import read_params
-from dlvc.results import save_training
-from dlvc.tracking import stage_run
+from dlvc.models.mlp.network import MLP
+from dlvc.models.mlp.per_sample import train_one_epoch as train_image_by_image
+from dlvc.params.reader import read_params
+from dlvc.training.load import load_images
+from dlvc.training.loop import train_one_epoch
+from dlvc.training.optimizers import GradientDescent
+from dlvc.training.results import save_training
+from dlvc.training.runtime import prepare_runtime
+from dlvc.training.state import Epoch
+from dlvc.training.trainer import Training
+from dvcview.files.artifacts import read_json, write_figure, write_npy
+from dvcview.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/update_rules")

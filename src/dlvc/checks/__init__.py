@@ -1,0 +1,1 @@
+"""What must be true of the outs of each stage, for `dlvc verify`."""

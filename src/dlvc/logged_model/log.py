@@ -1,0 +1,145 @@
+"""A stage's weights as an MLflow model: loadable, servable, registered under the stage's name."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import warnings
+from contextlib import redirect_stderr
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvcview.files.artifacts import read_npy, read_pickle, write_json
+from dvcview.project.lockfile import Pipeline, StageState
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+WEIGHTS = "weights.safetensors"
+MODELS = {
+    "perceptron": "perceptron",
+    "update_rules": "mlp",
+    "optimizers": "mlp",
+    "lenet": "lenet",
+    "densenet": "densenet",
+}
+REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch", "torchvision")
+CURRENT = "current"  # the alias of the version that dvc.lock has
+PACKAGE = Path(__file__).parents[1]
+
+
+def registered_name(stage: str) -> str:
+    """The name of a stage's model; `@` would mean an alias in a `models:/` address.
+
+    >>> registered_name("optimizers@adam")
+    'optimizers-adam'
+    """
+    return stage.replace("@", "-")
+
+
+def log_classifier(
+    client: MlflowClient, run_id: str, state: StageState, folder: Path, pipeline: Pipeline
+) -> None:
+    """Log and register the model of a finished training; twice changes nothing.
+
+    `folder` holds the stage's outs; two test images come along as the input example.
+    """
+    kind = MODELS.get(state.stage.partition("@")[0])
+    if kind is None or not (folder / WEIGHTS).exists():
+        return
+    example = _example(state, pipeline)
+    model = _logged(client, run_id) or _log(run_id, kind, state, folder / WEIGHTS, example)
+    _register(client, run_id, state, *model)
+
+
+def point_current(client: MlflowClient, run_id: str, state: StageState) -> None:
+    """Let the alias `current` name the version of this run."""
+    name = registered_name(state.stage)
+    for found in client.search_model_versions(f"name = '{name}'"):
+        if found.run_id == run_id and CURRENT not in (found.aliases or []):
+            client.set_registered_model_alias(name, CURRENT, found.version)
+
+
+def _logged(client: MlflowClient, run_id: str) -> tuple[str, str] | None:
+    """The model that a run already has."""
+    outputs = client.get_run(run_id).outputs
+    for output in outputs.model_outputs if outputs else ():
+        model = client.get_logged_model(output.model_id)
+        if str(model.status) in {"READY", "LoggedModelStatus.READY"}:
+            return str(model.model_uri), str(model.model_id)
+    return None
+
+
+def _log(
+    run_id: str, kind: str, state: StageState, weights: Path, example: NDArray[np.generic] | None
+) -> tuple[str, str]:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    signature = None
+    if example is not None:
+        one_image = (-1, *example.shape[1:])
+        signature = ModelSignature(
+            Schema([TensorSpec(example.dtype, one_image)]),
+            Schema([TensorSpec(np.dtype("float32"), (-1, 10))]),
+        )
+    config: dict[str, Any] = {"model": kind}
+    if kind == "densenet":
+        config["image_size"] = state.params["densenet.image_size"]
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it wants type hints of its own kind
+        code = Path(scratch) / "dlvc"
+        shutil.copytree(PACKAGE / "models", code / "models", ignore=shutil.ignore_patterns("__*__"))
+        for package in (code, code / "models"):
+            (package / "__init__.py").touch()
+        with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()):  # progress bars
+            write_json(Path(scratch) / "config.json", config)
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("classifier.py")),
+                artifacts={"weights": str(weights), "config": f"{scratch}/config.json"},
+                signature=signature,
+                input_example=example,
+                code_paths=[str(code)],
+                # Left to itself, MLflow finds these out by loading the model in another process.
+                pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            )
+    return str(info.model_uri), str(info.model_id)
+
+
+def _register(
+    client: MlflowClient, run_id: str, state: StageState, model_uri: str, model_id: str
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    name = registered_name(state.stage)
+    try:
+        client.get_registered_model(name)
+    except MlflowException:
+        client.create_registered_model(
+            name, description=f"The model of the stage `{state.stage}`: uint8 images in (features "
+            "for the perceptron), class probabilities out. A version a state of the pipeline; "
+            f"`{CURRENT}` is the one in dvc.lock."
+        )  # fmt: skip
+    if client.search_model_versions(f"run_id = '{run_id}'"):
+        return
+    weights = next((md5 for path, md5 in state.outs.items() if path.endswith(WEIGHTS)), "")
+    client.create_model_version(
+        name, model_uri, run_id=run_id, model_id=model_id, tags={"weights md5": weights}
+    )
+
+
+def _example(state: StageState, pipeline: Pipeline) -> NDArray[np.generic] | None:
+    """The first two test images (or features) among a stage's deps."""
+    for dep, md5 in state.deps.items():
+        if images := pipeline.find_within(dep, md5, "test_images.npy"):
+            return np.array(read_npy(images)[:2])
+        if features := pipeline.find_within(dep, md5, "testFeats.pkl"):
+            return read_pickle(features)[:2].astype(np.float32)
+    return None

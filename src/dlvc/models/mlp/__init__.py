@@ -1,0 +1,1 @@
+"""The fully connected network of lectures 24 and 25."""

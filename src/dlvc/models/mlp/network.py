@@ -1,0 +1,31 @@
+"""The fully connected network of lectures 24 and 25."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlvc.models.preprocessing import unit_interval
+
+
+class MLP(nn.Module):
+    """784-400-256-10 with ReLU; its ten outputs are unnormalised scores for cross entropy.
+
+    `forward` takes uint8 digits `(N, 28, 28)`, as they are stored.
+
+    Source: lectures 24 and 25, "Neural Network" (`Layer1` discovers features, `Layer2` classifies).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(28 * 28, 400)
+        self.fc2 = nn.Linear(400, 256)
+        self.fc3 = nn.Linear(256, 10)
+
+    def forward(self, digits: Tensor) -> Tensor:
+        """Class scores `(N, 10)` of uint8 digits `(N, 28, 28)`."""
+        x = unit_interval(digits).flatten(1)  # (N, 784)
+        x = F.relu(self.fc1(x))  # (N, 400)
+        x = F.relu(self.fc2(x))  # (N, 256)
+        scores: Tensor = self.fc3(x)  # (N, 10)
+        return scores

@@ -1,0 +1,1 @@
+"""params.yaml as typed values: its schema, its reader, and overrides."""

@@ -1,0 +1,67 @@
+"""`dlvc report`: the report with a link from every number to its run in this MLflow store.
+
+Run ids differ from store to store, and so cannot stand in an out, which is the same everywhere.
+This copy of the page is made when it is opened, and lies where no stage and no git sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from dvcview.console import say
+from dvcview.errors import UserError
+from dvcview.files.artifacts import write_bytes
+from dvcview.project.lockfile import Pipeline
+from dvcview.tracking.address import tracking_uri, unreachable
+from dvcview.tracking.store import connect
+from dvcview.tracking.which import run_of
+
+REPORT = Path("report/index.html")
+# As deep below the project as the report, so that its links to files lead to the same places.
+LINKED = Path(".dlvc/report.html")
+LINK_TO_FILE = re.compile(r'<a href="\.\./(?P<file>[^"]+)">[^<]*</a>')
+
+
+def link_report(root: Path, address: str) -> Path:
+    """Write the page with links to the runs on MLflow's page at `address`; without, where MLflow
+    cannot be asked. Returns the file to open."""
+    if not (root / REPORT).exists():
+        raise UserError(f"{REPORT} is not there; `dlvc run report` makes it")
+    page = (root / REPORT).read_text(encoding="utf-8")
+    write_bytes(root / LINKED, insert_links(page, _runs(root, address)).encode())
+    return root / LINKED
+
+
+def insert_links(page: str, runs: Mapping[str, str]) -> str:
+    """The page with a link behind each link to a file; `runs` has the addresses, by out.
+
+    >>> insert_links('<a href="../results/lenet/seeds.csv">it</a>', {"results/lenet": "#/runs/1"})
+    '<a href="../results/lenet/seeds.csv">it</a> (<a href="#/runs/1">run</a>)'
+    """
+
+    def with_run(link: re.Match[str]) -> str:
+        file = Path(link["file"])
+        for path in (file, *file.parents):
+            if path.as_posix() in runs:
+                return f'{link[0]} (<a href="{runs[path.as_posix()]}">run</a>)'
+        return link[0]
+
+    return LINK_TO_FILE.sub(with_run, page)
+
+
+def _runs(root: Path, address: str) -> dict[str, str]:
+    """The addresses of the runs that MLflow has of the states in dvc.lock, by out."""
+    problem = unreachable(tracking_uri(root))
+    if problem:
+        say(f"the page has no links to MLflow's runs: {problem}")
+        return {}
+    client = connect(root)
+    runs = {}
+    for state in Pipeline(root, root, None).states().values():
+        run = run_of(client, state)
+        if run is not None:
+            where = f"{address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+            runs.update(dict.fromkeys(state.outs, where))
+    return runs

@@ -1,0 +1,34 @@
+"""What the stages before have left, as samples on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dlvc.data.dataset import open_dataset
+from dlvc.training.samples import Samples
+from dvcview.files.artifacts import read_pickle
+
+
+def load_images(folder: Path, device: torch.device) -> tuple[Samples, Samples]:
+    """Images for training and for testing, uint8 `(N, H, W)` or `(N, H, W, 3)`."""
+    found = open_dataset(folder)
+    return (
+        Samples.of(found.train_images, found.train_labels, device),
+        Samples.of(found.test_images, found.test_labels, device),
+    )
+
+
+def load_features(folder: Path, device: torch.device) -> tuple[Samples, Samples]:
+    """Texture features for training and for testing, float32 `(N, 9)`, as lecture 5 has them."""
+    train, test = (
+        Samples.of(
+            read_pickle(folder / f"{part}Feats.pkl").astype(np.float32),
+            read_pickle(folder / f"{part}Label.pkl"),
+            device,
+        )
+        for part in ("train", "test")
+    )
+    return train, test

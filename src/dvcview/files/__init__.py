@@ -1,0 +1,1 @@
+"""Files: written atomically, the same bytes for the same content, read without trust."""

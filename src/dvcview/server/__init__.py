@@ -1,0 +1,1 @@
+"""MLflow for a team: a server, and a PostgreSQL database for it."""

@@ -1,0 +1,92 @@
+"""Outs of a project that never ran: what the rules read, with every number chosen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dlvc.exercises.model_costs import activation_rows, size_rows
+from dlvc.params.reader import flatten, read_params
+from dlvc.report.evidence import CIFAR10_CLASSES, Evidence
+from dvcview.files.artifacts import write_csv, write_json, write_npy
+from tests.imports import ROOT
+
+COLUMNS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+class Made:
+    """A folder into which outs are written by what they should say."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.params = flatten(read_params(ROOT / "params.yaml").model_dump())
+        self.times = json.loads((ROOT / "benchmarks/rules.json").read_text())
+        self.images("digits", real=True)
+        self.images("photos", real=True)
+
+    def evidence(self) -> Evidence:
+        """Read afresh, as the stage does."""
+        return Evidence(self.root, self.params, self.times)
+
+    def images(self, name: str, *, real: bool) -> None:
+        numbers = {"digits": (60_000, 10_000), "photos": (50_000, 10_000)}[name]
+        classes = [str(digit) for digit in range(10)] if name == "digits" else list(CIFAR10_CLASSES)
+        original = {"digits": "MNIST", "photos": "CIFAR-10"}[name]
+        write_json(
+            self.root / f"data/{name}/summary.json",
+            {
+                "name": original if real else "a stand-in", "classes": classes,
+                "stand_in_for": None if real else original,
+                "train": {"images": numbers[0]}, "test": {"images": numbers[1]},
+            },
+        )  # fmt: skip
+
+    def _rows(self, curves, updates):
+        """One row a seed and epoch; `curves` has a column as (seeds, epochs), or for one seed."""
+        given = {key: np.atleast_2d(values) for key, values in curves.items()}
+        seeds, epochs = next(iter(given.values())).shape
+        for seed in range(seeds):
+            for epoch in range(epochs):
+                row = {"seed": seed, "epoch": epoch + 1, "updates": updates * (epoch + 1)}
+                for column in (*COLUMNS, "train_loss_lecture_scale"):
+                    values = given.get(column)
+                    row[column] = 0.5 if values is None else float(values[seed, epoch])
+                yield row
+
+    def training(self, stage: str, updates: int = 1, **curves) -> None:
+        """The seeds.csv of a stage."""
+        rows = list(self._rows(curves, updates))
+        write_csv(self.root / f"results/{stage.replace('@', '/')}/seeds.csv", rows)
+
+    def exercise(self, name: str, images: int = 1000, diverged=(), **trainings) -> None:
+        """Trainings by name (`_` for a blank, `p` for a point), each (updates, column, values)."""
+        folder, rows, epochs = self.root / f"results/claims/{name}", [], 0
+        for training, (updates, column, values) in trainings.items():
+            title = training.replace("_", " ").replace("p", ".") if "rate" in training else training
+            for row in self._rows({column: values}, updates):
+                epochs = max(epochs, row["epoch"])
+                rows.append({"training": title.replace("_", " "), **row})
+        if rows:
+            write_csv(folder / "trainings.csv", rows)
+        about = {"images": images, "epochs": epochs, "diverged": list(diverged)}
+        write_json(folder / "about.json", about)
+
+    def array(self, file: str, values) -> None:
+        write_npy(self.root / file, np.asarray(values, dtype=np.float32))
+
+    def costs(self, **parameters) -> None:
+        """The tables of the stage `costs`, with these parameters and activation bytes."""
+        folder = self.root / "results/costs"
+        rows = [
+            {
+                "model": name.replace("_", "-"), "input": "", "parameters": number, "operations": 1,
+                "parameter_bytes": 4 * number, "activation_bytes": kept,
+            }
+            for name, (number, kept) in parameters.items()
+        ]  # fmt: skip
+        if rows:
+            write_csv(folder / "models.csv", rows)
+        write_csv(folder / "activations.csv", list(activation_rows(10, 2)))
+        write_csv(folder / "sizes.csv", list(size_rows()))

@@ -1,0 +1,68 @@
+"""Is anybody there? Asked without MLflow, answered soon."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from dvcview.tracking.address import PATIENCE, tracking_uri, unreachable
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "sqlite:////elsewhere/mlflow.db"])
+def test_an_address_in_the_environment_is_taken(tmp_path, monkeypatch, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert tracking_uri(tmp_path) == address
+
+
+def test_otherwise_the_store_is_at_the_projects_root(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def test_a_store_that_is_yet_to_be_made_is_no_problem(tmp_path):
+    assert unreachable(f"sqlite:///{tmp_path / 'mlflow.db'}") is None
+    assert "cannot be written" in unreachable(f"sqlite:///{tmp_path / 'nowhere/mlflow.db'}")
+
+
+def test_a_store_that_somebody_locks_is_named(tmp_path):
+    file = tmp_path / "mlflow.db"
+    store = sqlite3.connect(file, isolation_level=None)
+    assert unreachable(f"sqlite:///{file}") is None
+    store.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    assert unreachable(f"sqlite:///{file}") == "mlflow.db: database is locked"
+    assert time.monotonic() - began < PATIENCE + 10  # a client that waits for it takes minutes
+    store.close()
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path):
+    (tmp_path / "mlflow.db").write_text("this is no database, and long enough to be none" * 30)
+    assert "not a database" in unreachable(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Asks for a password."""
+
+    def do_GET(self):
+        self.send_response(401 if self.path == "/mlflow/health" else 500)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_a_server_that_asks_for_a_password_is_there():
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert unreachable(f"http://me:secret@127.0.0.1:{server.server_port}/mlflow/") is None
+        server.shutdown()
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password():
+    reason = unreachable("http://me:secret@127.0.0.1:9")
+    assert reason.startswith("http://***@127.0.0.1:9: ")
+    assert "secret" not in reason

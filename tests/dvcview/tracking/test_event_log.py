@@ -1,0 +1,63 @@
+"""Journals: whole lines only, and who is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import psutil
+
+from dvcview.tracking.event_log import Journal, JournalReader, is_alive
+
+
+def test_what_is_written_is_read_in_its_order(tmp_path):
+    journal = Journal(tmp_path, "optimizers@adam")
+    reader = JournalReader(journal.path)
+    assert reader.new_events() == []
+    journal.write("begin", stage="optimizers@adam", pid=1, created=2.0)
+    journal.write("epoch", epoch=1)
+    assert [event["event"] for event in reader.new_events()] == ["begin", "epoch"]
+    assert reader.begin["stage"] == "optimizers@adam"
+    assert reader.new_events() == []
+    journal.write("end", status="FINISHED")
+    assert [event["event"] for event in reader.new_events()] == ["end"]
+    assert reader.end["status"] == "FINISHED"
+    assert reader.events == journal.events == 3
+    journal.close()
+
+
+def test_half_a_line_waits_for_its_other_half(tmp_path):
+    path = tmp_path / "lenet-1.jsonl"
+    whole = b'{"event": "begin", "time": 1, "pid": 1, "created": 2.0}\n'
+    path.write_bytes(whole[:20])
+    reader = JournalReader(path)
+    assert reader.new_events() == []
+    path.write_bytes(whole)
+    assert len(reader.new_events()) == 1
+
+
+def test_a_process_is_known_by_its_number_and_its_time_of_creation():
+    itself = psutil.Process()
+    assert is_alive(os.getpid(), itself.create_time())
+    assert not is_alive(os.getpid(), itself.create_time() - 100)  # the number was used again
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    created = psutil.Process(child.pid).create_time()
+    child.wait()
+    assert not is_alive(child.pid, created)
+
+
+def test_a_writer_that_was_killed_and_not_yet_waited_for_is_gone(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    process = psutil.Process(child.pid)
+    journal = Journal(tmp_path, "lenet")
+    journal.write("begin", pid=child.pid, created=process.create_time())
+    reader = JournalReader(journal.path)
+    reader.new_events()
+    assert not reader.writer_is_gone()
+    child.kill()
+    journal.close()
+    while process.status() != psutil.STATUS_ZOMBIE:
+        pass
+    assert reader.writer_is_gone()
+    child.wait()

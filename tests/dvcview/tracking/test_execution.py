@@ -1,0 +1,74 @@
+"""Which execution a stage belongs to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from dvcview.tracking.execution import (
+    RECORD,
+    Execution,
+    begin_execution,
+    project_root,
+    read_executions,
+    this_execution,
+)
+
+
+def test_the_project_is_where_dvc_says_or_where_dvc_yaml_is(tmp_path, monkeypatch):
+    below = tmp_path / "results" / "lenet"
+    below.mkdir(parents=True)
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(below)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    assert project_root() == tmp_path
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "elsewhere"))
+    assert project_root() == tmp_path / "elsewhere"
+
+
+def test_a_stage_without_dvc_is_an_execution_of_its_own():
+    execution = this_execution()
+    assert execution.by_hand
+    assert execution.pid == os.getpid()
+    assert execution.is_running()
+
+
+def test_a_stage_belongs_to_its_nearest_dvc(tmp_path):
+    """A program called dvc that starts a stage, as the real one does."""
+    dvc = tmp_path / "dvc"
+    script = (
+        "from dvcview.tracking.execution import this_execution as e; "
+        "print(e().pid, e().command, e().by_hand)"
+    )
+    dvc.write_text(
+        f"import os, subprocess\nprint(os.getpid(), flush=True)\n"
+        f"subprocess.run([{sys.executable!r}, '-c', {script!r}])\n"
+    )
+    said = subprocess.run(
+        [sys.executable, str(dvc), "repro", "lenet"], capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    assert said[1] == f"{said[0]} dvc repro lenet False"
+
+
+def test_an_experiment_gives_its_name(monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "brief")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "a" * 40)
+    execution = this_execution()
+    assert execution.experiment == "brief"
+    assert execution.baseline == "a" * 40
+
+
+def test_the_first_stage_keeps_the_lock_that_it_began_with(tmp_path):
+    (tmp_path / "dvc.lock").write_text("before")
+    execution = Execution(1, 2.5, "dvc repro", str(tmp_path), None, None, None)
+    folder = begin_execution(execution, tmp_path)
+    (tmp_path / "dvc.lock").write_text("after")
+    assert begin_execution(execution, tmp_path) == folder
+    assert (folder / "dvc.lock.before").read_text() == "before"
+    assert read_executions(tmp_path) == [execution]
+    gone = folder.parent / "delivered in this moment"
+    gone.mkdir()
+    (gone / RECORD).symlink_to("nothing")  # it is listed, and not there
+    assert read_executions(tmp_path) == [execution]
+    assert not execution.is_running()
