@@ -2,10 +2,10 @@
 
 PYTHON ?= python3
 PORT ?= 5000
-# Not ?=: some shells have a HOST of their own in the environment.
+# Not ?=, because some shells set HOST themselves.
 HOST = 127.0.0.1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# Stages run this checkout's code, also where another checkout made the environment.
+# `dlvc` runs this checkout's code, even if the environment belongs to another checkout.
 export PYTHONPATH := src
 
 READY := .venv/.ready
@@ -19,43 +19,43 @@ help:  ## this list
 run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
 	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
 
-report: $(READY)  ## open the page that puts every figure and claim of the lectures to the test
+report: $(READY)  ## open the page that tests every figure and claim of the lectures
 	@dlvc run report
 	@page=$$(dlvc report --mlflow http://$(HOST):$(PORT)) && echo "$$page" && \
 		{ python -m webbrowser -t "file://$$page" > /dev/null || true; }
 
-verify: $(READY)  ## check that no file is damaged and every result is right; names what mends it
+verify: $(READY)  ## check that no file is damaged and every result is valid; prints what repairs it
 	@dlvc verify
 
-sync: $(READY)  ## bring MLflow to the state of dvc.lock: what was lost, restored or pulled
+sync: $(READY)  ## make MLflow show the state of dvc.lock, after a loss, a restore or a pull
 	@dlvc sync
 
 ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
-	@echo "MLflow: http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning (Ctrl-C ends it)"
+	@echo "MLflow: http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning (Ctrl-C stops it)"
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
 		MLFLOW_ENABLE_ASSISTANT_SANDBOX=true MLFLOW_DISABLE_TELEMETRY=true \
 		mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
 
-database: $(READY)  ## start PostgreSQL in .dlvc/postgres, for `make server`
+database: $(READY)  ## start PostgreSQL in .dvcview/postgres, for `make server`
 	@dlvc database start
 
 database-stop: $(READY)  ## stop it
 	@dlvc database stop
 
-server: $(READY)  ## MLflow for a team, on that database or on DLVC_DATABASE (HOST=127.0.0.1 PORT=5000)
+server: $(READY)  ## MLflow for a team, on that database or on DVCVIEW_DATABASE (HOST=127.0.0.1 PORT=5000)
 	@dlvc server --host "$(HOST)" --port "$(PORT)"
 
-plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; needs no network
-	@python -m tools.plots_page
+plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works offline
+	@python tools/plots_page.py
 	@dvc plots show
 
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
 	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json|csv|npy)$$|src/|data/|results/c(laims|osts)|\d\d-\d'
 
-bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; nothing else beside it)
+bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; run nothing else meanwhile)
 	@python -m benchmarks
 
-kills: $(READY)  ## kill runs at random moments, and hold what the next leaves to an undisturbed run (N=100 SEED=1)
+kills: $(READY)  ## kill runs at random moments, and compare the next run with an undisturbed one (N=100 SEED=1)
 	@python -m tests.stress.kills --kills $(or $(N),100) --seed $(or $(SEED),1)
 
 stress: kills  ## all of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
@@ -77,10 +77,10 @@ lint: $(READY)  ## ruff (rules and format) and mypy
 	@ruff format --check .
 	@mypy
 
-audit: $(READY)  ## ask for known vulnerabilities of what requirements.lock names; needs a network
+audit: $(READY)  ## check the packages of requirements.lock for known vulnerabilities; needs a network
 	@uv tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --requirement requirements.lock
 
-lock: $(READY)  ## make requirements.lock anew from pyproject.toml
+lock: $(READY)  ## update requirements.lock from pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--all-extras pyproject.toml --output-file requirements.lock
 

@@ -57,7 +57,7 @@ def run(stage: str, folder: Path) -> tuple[float, float, float]:
     """Seconds, and megabytes that it held at most: one process, and all of them together."""
     environment = {**os.environ, "PYTHONPATH": str(HERE / "src")}
     began, most, together = time.monotonic(), 0, 0
-    words = [sys.executable, "-m", "dlvc.stages", stage]
+    words = [sys.executable, "src/stage.py", stage]
     with subprocess.Popen(words, cwd=folder, env=environment) as process:
         while process.poll() is None:
             try:

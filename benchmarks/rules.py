@@ -15,7 +15,7 @@ from benchmarks import lecture_loops
 from benchmarks.measure import TURNS, Times, in_turn, machine
 from benchmarks.works import SAMPLE_UPDATES, digits, ours, ours_per_epoch, ours_per_sample, runtime
 from dlvc.models.mlp.network import MLP
-from dlvc.training.optimizers import GradientDescent
+from dlvc.training.optimizers import SGD
 from dvcview.files.artifacts import write_json
 
 FILE = Path("benchmarks/rules.json")
@@ -25,7 +25,7 @@ def main() -> None:
     """Measure, and write."""
     runtime()
     data = digits()
-    descent = partial(GradientDescent, learning_rate=0.1)
+    descent = partial(SGD, learning_rate=0.1)
     times = in_turn(
         {
             "lecture per_epoch": lambda: lecture_loops.once_an_epoch(data),

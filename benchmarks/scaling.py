@@ -21,12 +21,12 @@ from torch.nn import functional as F
 from benchmarks.measure import in_turn, machine
 from dlvc.data.bundled import bundled_photos
 from dlvc.models.densenet import DenseNet121
-from dlvc.training.batch_norm import normalise_together
-from dlvc.training.initialization import initialise
+from dlvc.training.batch_norm import synchronize_batch_norm
+from dlvc.training.initialization import init_model
 from dlvc.training.loop import train_one_epoch
 from dlvc.training.optimizers import Adam
-from dlvc.training.process_group import ALONE, World
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
+from dlvc.training.samples import EpochState, Samples
 
 BATCH, BATCHES, TURNS, OFTEN = 32, 8, 5, 100
 SHARES = (32, 16, 8, 4, 2)  # images: at 32 px a single one has nothing to normalise over
@@ -43,25 +43,25 @@ def samples(number: int) -> Samples:
     """Photographs, as many as are asked for."""
     photos = bundled_photos(1000, 10, seed=1)
     images, labels = photos.train_images[:number], photos.train_labels[:number]
-    return Samples.of(images, labels, torch.device("cpu"))
+    return Samples.from_numpy(images, labels, torch.device("cpu"))
 
 
-def model(world: World = ALONE) -> DenseNet121:
+def model(group: ProcessGroup = SINGLE_PROCESS) -> DenseNet121:
     """As the stage has it, at 32 px."""
-    made = initialise(partial(DenseNet121, 32), seed=1).to(memory_format=torch.channels_last)
-    if world.size > 1:
-        normalise_together(made, world)
+    made = init_model(partial(DenseNet121, 32), seed=1).to(memory_format=torch.channels_last)
+    if group.size > 1:
+        synchronize_batch_norm(made, group)
     return made.train()
 
 
-def updates(world: World) -> Callable[[], None]:
+def updates(group: ProcessGroup) -> Callable[[], None]:
     """`BATCHES` updates, as the loop does them."""
-    net, images = model(world), samples(BATCH * BATCHES)
+    net, images = model(group), samples(BATCH * BATCHES)
     optimizer = Adam(net.parameters(), 1e-4)
 
     def train() -> None:
-        order = Pass.over(torch.arange(len(images)), BATCH)
-        for _ in train_one_epoch(net, F.nll_loss, optimizer, images, order, world=world):
+        order = EpochState.start(torch.arange(len(images)), BATCH)
+        for _ in train_one_epoch(net, F.nll_loss, optimizer, images, order, group=group):
             pass
 
     return train
@@ -78,10 +78,10 @@ def share(images: int) -> Callable[[], None]:
     return pass_once
 
 
-def add_up_often(world: World, tensors: list[Tensor]) -> None:
+def add_up_often(group: ProcessGroup, tensors: list[Tensor]) -> None:
     """One message is too quick for a clock."""
     for _ in range(OFTEN):
-        world.add_up(tensors)
+        group.all_reduce(tensors)
 
 
 def measure_together(rank: int, size: int, folder: Path) -> None:
@@ -89,13 +89,13 @@ def measure_together(rank: int, size: int, folder: Path) -> None:
     torch.set_num_threads(1)
     meeting = f"file://{folder / 'meeting'}"
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
-    world = World(rank, size)
+    group = ProcessGroup(rank, size)
     gradients = [torch.zeros_like(w) for w in model().parameters()]
     times = in_turn(
         {
-            "gradients": partial(world.add_up, gradients),
-            "small": partial(add_up_often, world, [torch.zeros(2 * 256)]),
-            "update": updates(world),
+            "gradients": partial(group.all_reduce, gradients),
+            "small": partial(add_up_often, group, [torch.zeros(2 * 256)]),
+            "update": updates(group),
         },
         TURNS,
     )
@@ -126,7 +126,7 @@ def main() -> None:
     messages = 2 * layers + 1  # of each normalisation forward and backward, and of the losses
     print(f"gradients of an update: {volume / 1e6:.1f} MB; small messages: {messages}")
 
-    works = {"update": updates(ALONE), **{str(images): share(images) for images in SHARES}}
+    works = {"update": updates(SINGLE_PROCESS), **{str(images): share(images) for images in SHARES}}
     times = in_turn(works, TURNS)
     alone = times["update"].median / BATCHES
     shares = {images: times[str(images)].median for images in SHARES}

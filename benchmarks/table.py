@@ -36,10 +36,10 @@ from dlvc.data.dataset import Dataset
 from dlvc.features import extract
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp.network import MLP
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.loop import train_one_epoch
-from dlvc.training.optimizers import Adam, GradientDescent
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.optimizers import SGD, Adam
+from dlvc.training.samples import EpochState, Samples
 
 LOOP_IMAGES = 300  # scikit-image needs milliseconds for each
 MANY = (100_000, 1_000_000)
@@ -79,7 +79,7 @@ def measure_features(photos: Dataset) -> Iterator[str]:
 
 def measure_mlp(data: Dataset) -> Iterator[str]:
     """Lecture 24."""
-    descent = partial(GradientDescent, learning_rate=0.1)
+    descent = partial(SGD, learning_rate=0.1)
     times = in_turn(
         {
             "lecture": lambda: lecture_loops.once_a_batch(data),
@@ -105,16 +105,20 @@ def measure_mlp(data: Dataset) -> Iterator[str]:
     )
     yield row("MLP, an epoch, per epoch", times["lecture"], times["ours"], 8, floor=note)
 
-    samples = Samples.of(data.train_images, data.train_labels, CPU)
-    model = initialise(MLP, seed=1)
+    samples = Samples.from_numpy(data.train_images, data.train_labels, CPU)
+    model = init_model(MLP, seed=1)
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
-    rule = GradientDescent(model.parameters(), 0.01)
+    rule = SGD(model.parameters(), 0.01)
     times = in_turn(
         {
             "lecture": lambda: lecture_loops.once_a_sample(data, SAMPLE_UPDATES),
             "loop": lambda: list(
                 train_one_epoch(
-                    model, F.cross_entropy, rule, samples, Pass.over(order[:SAMPLE_UPDATES], 1)
+                    model,
+                    F.cross_entropy,
+                    rule,
+                    samples,
+                    EpochState.start(order[:SAMPLE_UPDATES], 1),
                 )
             ),
             "ours": ours_per_sample(data),
@@ -134,7 +138,7 @@ def measure_lenet(data: Dataset) -> Iterator[str]:
     rule = partial(Adam, learning_rate=1e-4)
     works = {
         "lecture": lambda: lecture_loops.lenet(data),
-        "ours": ours(data, LeNet, F.nll_loss, rule, batch_size=100, channels_first=True),
+        "ours": ours(data, LeNet, F.nll_loss, rule, batch_size=100),
     }
     times = in_turn(works, TURNS)
     yield row("LeNet, an epoch", times["lecture"], times["ours"], 8)

@@ -28,11 +28,11 @@ from dlvc.models.lenet import LeNet
 from dlvc.models.mlp import per_sample
 from dlvc.models.mlp.network import MLP
 from dlvc.params.schema import Runtime as Settings
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.loop import fit, train_one_epoch
-from dlvc.training.optimizers import Adam, GradientDescent, Optimizer
+from dlvc.training.optimizers import SGD, Adam, Optimizer
 from dlvc.training.runtime import Runtime, prepare_runtime
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.samples import EpochState, Samples
 
 CPU = torch.device("cpu")
 DENSENET_UPDATES = 3
@@ -72,13 +72,11 @@ def ours(
     *,
     batch_size: int,
     accumulate: bool = False,
-    channels_first: bool = False,
 ) -> Work:
     """One epoch and one test, as our stages have them."""
-    train = Samples.of(data.train_images, data.train_labels, CPU)
-    test = Samples.of(data.test_images, data.test_labels, CPU)
-    chosen = runtime().channels_first() if channels_first else runtime()
-    model = chosen.prepare(initialise(build, seed=1))
+    train = Samples.from_numpy(data.train_images, data.train_labels, CPU)
+    test = Samples.from_numpy(data.test_images, data.test_labels, CPU)
+    model = runtime().prepare(init_model(build, seed=1))
     optimizer = rule(model.parameters())
 
     def one_epoch() -> None:
@@ -112,13 +110,15 @@ def bare_products(data: Dataset) -> Work:
 
 def train_densenet(photos: Dataset, precision: torch.dtype | None) -> Work:
     """Updates of DenseNet-121 at 224 px, as our stage has them."""
-    samples = Samples.of(photos.train_images, photos.train_labels, CPU)
-    model = initialise(lambda: DenseNet121(224), seed=1)
-    model = replace(runtime(), reduced=precision).prepare(model)
+    samples = Samples.from_numpy(photos.train_images, photos.train_labels, CPU)
+    model = init_model(lambda: DenseNet121(224), seed=1)
+    model = replace(runtime(), autocast_dtype=precision).prepare(model)
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
     order = order[: 32 * DENSENET_UPDATES]
     rule = Adam(model.parameters(), 1e-4)
-    return lambda: list(train_one_epoch(model, F.nll_loss, rule, samples, Pass.over(order, 32)))
+    return lambda: list(
+        train_one_epoch(model, F.nll_loss, rule, samples, EpochState.start(order, 32))
+    )
 
 
 def lecture_per_epoch(data: Dataset) -> Work:
@@ -128,25 +128,27 @@ def lecture_per_epoch(data: Dataset) -> Work:
 
 def ours_per_epoch(data: Dataset) -> Work:
     """What we hold at once."""
-    descent = partial(GradientDescent, learning_rate=0.1)
+    descent = partial(SGD, learning_rate=0.1)
     return ours(data, MLP, F.cross_entropy, descent, batch_size=1000, accumulate=True)
 
 
 def ours_per_sample(data: Dataset) -> Work:
     """One epoch of updates image by image, without a test."""
-    samples = Samples.of(data.train_images, data.train_labels, CPU)
-    model = initialise(MLP, seed=1)
+    samples = Samples.from_numpy(data.train_images, data.train_labels, CPU)
+    model = init_model(MLP, seed=1)
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
-    rule = GradientDescent(model.parameters(), 0.01)
+    rule = SGD(model.parameters(), 0.01)
     return lambda: list(
-        per_sample.train_one_epoch(model, F.cross_entropy, rule, samples, Pass.over(order, 1))
+        per_sample.train_one_epoch(
+            model, F.cross_entropy, rule, samples, EpochState.start(order, 1)
+        )
     )
 
 
 def train_mlp() -> Work:
     """Three epochs of lecture 24's MLP on 6,000 bundled digits."""
     data = bundled_digits(train=6000, test=1000, seed=1)
-    descent = partial(GradientDescent, learning_rate=0.1)
+    descent = partial(SGD, learning_rate=0.1)
     one_epoch = ours(data, MLP, F.cross_entropy, descent, batch_size=100)
     return lambda: [one_epoch() for _ in range(3)]
 
@@ -155,7 +157,7 @@ def train_lenet() -> Work:
     """An epoch of LeNet on 6,000 bundled digits."""
     data = bundled_digits(train=6000, test=1000, seed=1)
     rule = partial(Adam, learning_rate=1e-4)
-    return ours(data, LeNet, F.nll_loss, rule, batch_size=100, channels_first=True)
+    return ours(data, LeNet, F.nll_loss, rule, batch_size=100)
 
 
 def train_small_densenet() -> Work:

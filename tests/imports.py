@@ -1,4 +1,4 @@
-"""Which of our modules a module imports, read off the source."""
+"""Which of our modules a module imports, read from the source."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
+PACKAGES = ("dlvc", "dvcview")
 
 
 def module_file(name: str) -> Path | None:
@@ -18,8 +19,13 @@ def module_file(name: str) -> Path | None:
     return None
 
 
-def direct_imports(file: Path) -> set[str]:
-    """The names of our modules that `file` imports when it runs (not those for type checkers)."""
+def name_of(file: Path) -> str:
+    """The name of the module in a file."""
+    return ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_names(file: Path) -> set[str]:
+    """Everything that a file imports when it runs, also within functions."""
     names: set[str] = set()
     stack: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
     while stack:
@@ -32,19 +38,25 @@ def direct_imports(file: Path) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         stack.extend(ast.iter_child_nodes(node))
-    return {name for name in names if name.split(".")[0] == "dlvc" and module_file(name)}
+    return names
 
 
-def import_closure(module: str, *, without: str | None = None) -> set[str]:
-    """Paths, relative to the project's root, of all our files that run when `module` is run.
+def direct_imports(file: Path) -> set[str]:
+    """The names of our modules that a file imports when it runs."""
+    names = imported_names(file)
+    return {name for name in names if name.split(".")[0] in PACKAGES and module_file(name)}
 
-    A package `without` is left out, and with it what nothing but that package imports.
+
+def import_closure(*modules: str, without: tuple[str, ...] = ()) -> set[str]:
+    """Paths, relative to the project's root, of our files that run when the modules are imported.
+
+    Packages `without` are left out, and so is everything that only they import.
     """
     seen: set[str] = set()
-    stack = [module]
+    stack = list(modules)
     while stack:
         name = stack.pop()
-        if name in seen or (without and f"{name}.".startswith(f"{without}.")):
+        if name in seen or f"{name}.".startswith(tuple(f"{one}." for one in without)):
             continue
         seen.add(name)
         parts = name.split(".")
@@ -53,9 +65,9 @@ def import_closure(module: str, *, without: str | None = None) -> set[str]:
         assert file is not None, name
         stack.extend(direct_imports(file))
     files = {module_file(name) for name in seen}
-    # An empty package file has nothing to run.
-    return {str(file.relative_to(ROOT)) for file in files if file and not _is_docstring_only(file)}
+    return {str(file.relative_to(ROOT)) for file in files if file and not is_docstring_only(file)}
 
 
-def _is_docstring_only(file: Path) -> bool:
+def is_docstring_only(file: Path) -> bool:
+    """Whether a file, such as the __init__.py of a package, has nothing to run."""
     return all(isinstance(node, ast.Expr) for node in ast.parse(file.read_text()).body)

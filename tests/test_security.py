@@ -28,7 +28,7 @@ def test_dvc_puts_nothing_into_a_command_but_the_words_of_its_matrix(name):
     """`cmd` goes to a shell: the value of a parameter in it could be a command of its own."""
     stage = STAGES[name]
     command = stage.get("do", stage)["cmd"]
-    assert re.fullmatch(r"python -m dlvc\.stages \w+( \$\{(item\.\w+|key)\})?", command)
+    assert re.fullmatch(r"python src/stage\.py \w+( \$\{(item\.\w+|key)\})?", command)
     for items in [*stage.get("matrix", {}).values(), stage.get("foreach", {})]:
         assert all(re.fullmatch(r"\w+", item) for item in items)
 

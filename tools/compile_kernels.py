@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from dlvc.features import extract
 from dlvc.models.mlp.network import MLP
 from dlvc.models.mlp.per_sample import train_one_epoch
-from dlvc.training.optimizers import GradientDescent
+from dlvc.training.optimizers import SGD
 from dlvc.training.samples import Pass, Samples
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     extract(images)
     model = MLP()
     digit = Samples(torch.zeros(1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
-    rule = GradientDescent(model.parameters(), learning_rate=0.01)
+    rule = SGD(model.parameters(), learning_rate=0.01)
     for _ in train_one_epoch(model, F.cross_entropy, rule, digit, Pass.over(torch.tensor([0]), 1)):
         pass
 

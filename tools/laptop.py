@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dlvc.params.reader import flatten
-from dlvc.report.evidence import Evidence
+from dlvc.evidence.lectures import read_lectures
+from dlvc.evidence.outs import Evidence
 from dlvc.report.judge import judge
-from dlvc.report.lectures import read_lectures
 from dlvc.report.page import WORDS, Row, rows_of
 from dvcview.files.artifacts import read_json, read_yaml
+from dvcview.project.params import flatten
 
 KEPT = Path("docs/laptop")
 LECTURES = Path("lectures.yaml")

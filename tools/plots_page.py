@@ -1,8 +1,8 @@
-"""The page of `dvc plots`, with Vega's code inside: it is drawn without a network.
+"""Writes the HTML template of `dvc plots` with Vega's code in it, so that it works offline.
 
-DVC's own page loads that code from elsewhere. Ours is made by `make plots` and by the set-up, as
-.dlvc/plots.html, and named in .dvc/config.local: where one is missing the other is, too, and DVC
-takes its own page.
+DVC's own template loads that code from the network. `make plots` and the set-up write ours to
+.dlvc/plots.html and name it in .dvc/config.local. DVC fails if the named file is missing, so
+nothing else writes that configuration.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dvcview.errors import UserError
 from dvcview.files.artifacts import write_bytes
 
 PAGE = Path(".dlvc/plots.html")
-# SVG keeps the text of a plot as text. Of the menu only the two that need no other page remain.
+# SVG keeps text as text. The menu has only the two actions that need no other page.
 EMBED = """
 const options = {
     renderer: "svg",
@@ -24,7 +24,7 @@ const options = {
 };
 window.vegaEmbed = (element, specification) => vegaEmbed(element, specification, options);
 """
-# DVC puts its plots in for {plot_divs}; it writes borders into the pictures' own style.
+# DVC replaces {plot_divs} by its plots, whose style attributes have borders.
 HTML = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -52,7 +52,7 @@ img { max-width: 40rem; height: auto; }
 
 
 def draw_page() -> str:
-    """The template of the page, which DVC fills: about 900 kB of it are Vega."""
+    """The template, of which about 900 kB are Vega's code."""
     try:
         from vl_convert import javascript_bundle
     except ImportError:
@@ -63,12 +63,12 @@ def draw_page() -> str:
 
 
 def main() -> None:
-    """Write the page, and tell this checkout's DVC about it."""
+    """Write the template and configure this checkout's DVC to use it."""
     if not Path(".dvc").is_dir():
         raise UserError(f"no .dvc in {Path.cwd()}; run this in the project's folder")
     write_bytes(PAGE, draw_page().encode())
     command = [sys.executable, "-m", "dvc", "config", "--local", "plots.html_template"]
-    subprocess.run([*command, f"../{PAGE}"], check=True)  # DVC starts from .dvc
+    subprocess.run([*command, f"../{PAGE}"], check=True)  # relative to .dvc
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def main() -> None:
     # containers, every process would compile torch and MLflow anew, 2 to 4 seconds each time.
     call(*install, "--compile-bytecode", "--require-hashes", "-r", str(LOCK))
     call(*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
-    call(python, "-m", "tools.plots_page")  # else `dvc plots` would need a network
+    call(python, str(ROOT / "tools" / "plots_page.py"))  # else `dvc plots` would need a network
     call(python, str(ROOT / "tools" / "compile_kernels.py"))
     (VENV / ".ready").touch()
     print(f"set-up: done in {time.time() - began:.0f} s", flush=True)

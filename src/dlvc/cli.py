@@ -1,28 +1,21 @@
-"""The few commands that are no stage."""
+"""The command `dlvc`."""
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
-from dlvc.params.overrides import as_overrides, parse_overrides, read_profile
-from dlvc.params.reader import read_params
-from dlvc.report.linked import link_report
+from dlvc.params.overrides import as_overrides, check_overlay, parse_overrides, read_profile
+from dlvc.params.reader import check_pictures, read_params
 from dvcview.console import run_command
-from dvcview.errors import UserError, short
-from dvcview.run.repro import run_pipeline
-from dvcview.run.stage_process import end_with_dvc
-from dvcview.server.mlflow_server import serve
-from dvcview.server.postgres import run_database
-from dvcview.tracking.sync import sync
-from dvcview.tracking.which import which_run
-from dvcview.verify.report import verify
+from dvcview.errors import UserError, truncate
 
 PHOTOS = Path("data/photos")
 
 
 def main() -> None:
-    """The entry point of `dlvc`."""
+    """Entry point of `dlvc`."""
     run_command(_main)
 
 
@@ -35,23 +28,23 @@ def _main() -> None:
         "run",
         help="check params.yaml, then run what has changed",
         usage="dlvc run [--profile PROFILE] [STAGE] [--section.key VALUE ...]",
-        epilog="With a STAGE only that and what it needs; with values it is `dvc exp run -S ...`.",
+        epilog="With a STAGE only that stage and what it needs; with values, `dvc exp run -S ...`.",
         allow_abbrev=False,
     )
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
-    commands.add_parser("verify", help="check that no file is damaged and every result is right")
+    commands.add_parser("verify", help="check that no file is damaged and every result is valid")
     report = commands.add_parser("report", help="write the report with links to MLflow's runs")
-    report.add_argument("--mlflow", default="http://127.0.0.1:5000", help="where MLflow's page is")
-    commands.add_parser("sync", help="bring MLflow to the state of dvc.lock")
+    report.add_argument("--mlflow", default="http://127.0.0.1:5000", help="MLflow's address")
+    commands.add_parser("sync", help="make MLflow show the state of dvc.lock")
     which = commands.add_parser("which", help="print the MLflow run that a file comes from")
     which.add_argument("file", type=Path)
-    features = commands.add_parser("features", help="compute a part of the features")
+    features = commands.add_parser("features", help="compute one shard of the features")
     features.add_argument("--shard", required=True, metavar="i/N", help="0/N to N-1/N")
-    profile = commands.add_parser("profile", help="print a profile as words for `dvc exp run`")
+    profile = commands.add_parser("profile", help="print a profile as options of `dvc exp run`")
     profile.add_argument("name")
     database = commands.add_parser("database", help="start or stop PostgreSQL for `dlvc server`")
     database.add_argument("action", choices=("start", "stop"))
-    server = commands.add_parser("server", help="MLflow for a team, on PostgreSQL")
+    server = commands.add_parser("server", help="serve MLflow for a team, on PostgreSQL")
     server.add_argument("--host", default="127.0.0.1")
     server.add_argument("--port", default="5000")
     arguments, rest = parser.parse_known_args()
@@ -59,45 +52,68 @@ def _main() -> None:
     if not Path("dvc.yaml").exists():
         raise UserError(f"no dvc.yaml in {Path.cwd()}; run dlvc in the project's folder")
     if arguments.command == "run":
-        values = read_profile(arguments.profile) if arguments.profile else {}
-        # Not a positional argument of argparse, which would take a parameter's value for it.
-        stage = rest.pop(0) if rest and not rest[0].startswith("-") else None
-        values |= parse_overrides(rest)
-        failed = run_pipeline(stage, values)
-        if failed:
-            raise SystemExit(failed)
+        _run(arguments.profile, rest)
         return
     if rest:
         raise UserError(
-            f"{short(' '.join(rest))} is not understood; see dlvc {arguments.command} --help"
+            f"{truncate(' '.join(rest))} is not understood; see dlvc {arguments.command} --help"
         )
     _run_other(arguments)
 
 
+def _run(profile: str | None, rest: list[str]) -> None:
+    """`dlvc run`: check all parameters, then run DVC."""
+    from dlvc.training.checkpoint_files import delete_complete
+    from dvcview.run.repro import run_pipeline
+
+    values = read_profile(profile) if profile else {}
+    # argparse would take a parameter's value for a positional argument.
+    stage = rest.pop(0) if rest and not rest[0].startswith("-") else None
+    values |= parse_overrides(rest)
+    check_pictures(check_overlay(values, "the values given") if values else read_params())
+    exit_code = run_pipeline(stage, as_overrides(values))
+    if exit_code:
+        raise SystemExit(exit_code)
+    delete_complete()
+
+
 def _run_other(arguments: argparse.Namespace) -> None:
-    """A command that has only its own arguments."""
+    """Run a command other than `run`. Each imports what it needs, since some imports are slow."""
     match arguments.command:
         case "verify":
-            if not verify(Path.cwd()):
+            from dlvc.checks.contracts import CONTRACTS
+            from dlvc.checks.metrics import check_metrics
+            from dvcview.verify.report import check_contracts, verify
+
+            if not verify(Path.cwd(), [partial(check_contracts, CONTRACTS), check_metrics]):
                 raise SystemExit(1)
         case "report":
+            from dlvc.report.mlflow_links import link_report
+
             print(link_report(Path.cwd(), arguments.mlflow.rstrip("/")))
         case "sync":
+            from dvcview.tracking.sync import sync
+
             print(sync(Path.cwd()))
         case "which":
+            from dvcview.tracking.which import which_run
+
             print(which_run(Path.cwd(), arguments.file))
         case "features":
-            from dlvc.features.shards import (
-                make_shard,  # Numba takes a second, which the others can spare
-            )
+            from dlvc.features.shards import make_shard
+            from dvcview.run.stage_process import exit_with_dvc
 
-            end_with_dvc()  # where a stage has started it
+            exit_with_dvc()  # if a stage has started this process
             print(make_shard(PHOTOS, read_params().features, arguments.shard))
         case "profile":
             print(*as_overrides(read_profile(arguments.name)))
         case "database":
+            from dvcview.server.postgres import run_database
+
             raise SystemExit(run_database(Path.cwd(), arguments.action))
         case "server":
+            from dvcview.server.mlflow_server import serve
+
             serve(Path.cwd(), arguments.host, arguments.port)
 
 

@@ -1,9 +1,10 @@
-"""A stage on several processes: torch's elastic launcher, and what each of them does.
+"""Runs a stage in several processes, started by torch's elastic launcher.
 
-The stage's own process is the launcher (`launch`). It holds the stage's place, sees a process that
-was killed, and starts all of them again, which go on from the last checkpoint. Each runs
-`python -m dlvc.launcher STAGE`. More machines take part by the launcher's own options, which it
-also takes from the environment (PET_NNODES, PET_NODE_RANK, PET_MASTER_ADDR, ...): docs/scaling.md.
+The process of the stage is the launcher (`launch`). It holds the stage's lock, notices when a
+worker is killed, and then restarts all workers, which resume from the last checkpoint. Each worker
+runs `python src/stage.py STAGE` (`run_worker`). Workers of other machines join through the
+launcher's own options, which it also reads from the environment (PET_NNODES, PET_NODE_RANK,
+PET_MASTER_ADDR, ...): docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -14,143 +15,145 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 
-from dlvc.params.schema import Runtime
-from dvcview.console import handle, run_command, say
+from dlvc.params.reader import read_params
+from dvcview.console import log, set_signal_handlers
 from dvcview.errors import UserError
-from dvcview.run.stage_process import end_with_parent, limit_openmp_spinning, one_writer
+from dvcview.run.stage_process import exit_with_parent, stage_lock
 
-RESTARTS = 3
-TO_STOP = 3  # seconds that the others give the first one to write its last checkpoint
-SOON = timedelta(seconds=10)  # within which the launcher's store has to answer
+MAX_RESTARTS = 3
+STOP_TIMEOUT = 3  # seconds that the other workers give the main process for its last checkpoint
+STORE_TIMEOUT = timedelta(seconds=10)  # for an answer of the launcher's store
 MACHINES = "PET_NNODES"  # the launcher's option --nnodes
-TOLD = "DLVC_RANKS_TOLD"  # in our environment the file for the launcher; in its store for all
-RANKS = Path(".dlvc/ranks")
+# A user's mistake must not be repeated by restarts. The worker writes it to the file that this
+# variable names, for the launcher; the key of the same name in the store informs all workers.
+USER_ERROR = "DLVC_USER_ERROR"
+USER_ERRORS = Path(".dlvc/user_errors")
 
 
-def several_processes(runtime: Runtime) -> bool:
-    """Whether a stage that can is to run in several, here or together with other machines."""
-    return runtime.processes > 1 or MACHINES in os.environ
+def uses_several_processes() -> bool:
+    """Whether distributed stages run in several processes, on this machine or with others."""
+    return read_params().runtime.processes > 1 or MACHINES in os.environ
 
 
-def launch(stage: str, runtime: Runtime) -> None:
-    """Run a stage in several processes of this machine; returns when all is done.
+def is_worker() -> bool:
+    """Whether torch's launcher has started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
-    Raises what a stage by itself raises: `UserError` for a mistake of the user, `KeyboardInterrupt`
-    and `SystemExit` for a signal.
+
+def launch(stage: str) -> None:
+    """Run a stage in several processes on this machine; returns when all have succeeded.
+
+    Raises:
+        UserError: a mistake of the user, or a worker that fails again after every restart.
+        KeyboardInterrupt, SystemExit: a signal, as a stage in a single process raises them.
     """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    runtime = read_params().runtime
     cores = os.cpu_count() or 1
     if runtime.processes * runtime.threads > cores:
-        say(
-            f"{runtime.processes} processes of {runtime.threads} threads on {cores} cores hold "
-            "each other up; a lower runtime.threads in params.yaml is faster"
+        log(
+            f"{runtime.processes} processes of {runtime.threads} threads compete for {cores} "
+            "cores; a lower runtime.threads in params.yaml is faster"
         )
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     logging.getLogger("torch.distributed.run").setLevel(logging.CRITICAL)
-    told = RANKS / stage
-    told.parent.mkdir(parents=True, exist_ok=True)
-    told.unlink(missing_ok=True)
-    os.environ[TOLD] = str(told)
-    # What torch would choose itself, and say in four lines.
+    user_error = USER_ERRORS / stage
+    user_error.parent.mkdir(parents=True, exist_ok=True)
+    user_error.unlink(missing_ok=True)
+    os.environ[USER_ERROR] = str(user_error)
+    # torch would choose the number of threads itself, and print four lines about it.
     os.environ.setdefault("OMP_NUM_THREADS", str(runtime.threads))
-    alone = [] if MACHINES in os.environ else ["--standalone", "--local-addr", "127.0.0.1"]
-    many = ["--nproc-per-node", str(runtime.processes), "--max-restarts", str(RESTARTS)]
-    soon = ["--shutdown-timeout", str(TO_STOP + 1)]
+    local = [] if MACHINES in os.environ else ["--standalone", "--local-addr", "127.0.0.1"]
+    size = ["--nproc-per-node", str(runtime.processes), "--max-restarts", str(MAX_RESTARTS)]
+    timeout = ["--shutdown-timeout", str(STOP_TIMEOUT + 1)]
     try:
-        run.main([*alone, *many, *soon, "-m", __name__, stage])
+        run.main([*local, *size, *timeout, sys.argv[0], stage])
     except SignalException as ended:
         if ended.sigval == signal.SIGINT:
             raise KeyboardInterrupt from None
         raise SystemExit(128 + ended.sigval) from None
     except ChildFailedError as failed:
         raise UserError(
-            f"{stage}: its processes failed {RESTARTS + 1} times, the last time with exit code "
-            f"{failed.get_first_failure()[1].exitcode}; what they said stands above. The same "
-            "command goes on from the last checkpoint"
+            f"{stage}: its processes failed {MAX_RESTARTS + 1} times, the last time with exit code "
+            f"{failed.get_first_failure()[1].exitcode}; their messages stand above. The same "
+            "command resumes from the last checkpoint"
         ) from None
-    if told.exists():
-        raise UserError(told.read_text(encoding="utf-8"))
+    if user_error.exists():
+        raise UserError(user_error.read_text(encoding="utf-8"))
 
 
-def main() -> None:
-    """One of the processes. All compute; the first one writes, and talks to the user.
-
-    The launcher starts everybody again when one fails. A mistake of the user would only be made
-    again: it is written down for the launcher, and the process ends well.
-    """
-    (stage,) = sys.argv[1:]
-    end_with_parent()
-    limit_openmp_spinning()  # as the launcher has, unless that is torchrun itself
-    if os.environ["RANK"] == "0":
-        with one_writer(f"{stage}.first"):
-            _run(stage)
+def run_worker(stage: str, main: Callable[[], None]) -> None:
+    """Run a stage in one of several processes. All compute; only rank 0 writes and logs."""
+    exit_with_parent()
+    if _is_main():
+        with stage_lock(f"{stage}.rank0"):
+            _run(stage, main)
     else:
-        handle(_leave_later)
+        set_signal_handlers(_exit_after_main_process)
         os.environ["TQDM_DISABLE"] = "1"
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            _run(stage)
+        with Path(os.devnull).open("w") as devnull, redirect_stdout(devnull):
+            _run(stage, main)
 
 
-def _run(stage: str) -> None:
+def _is_main() -> bool:
+    return os.environ["RANK"] == "0"
+
+
+def _run(stage: str, main: Callable[[], None]) -> None:
+    """Call `main`. A mistake of the user ends the worker well, so that it is not restarted."""
     from dlvc.training.process_group import PeerLostError
 
-    is_first = os.environ["RANK"] == "0"
     try:
-        import_module(f"dlvc.stages.{stage}").main()
+        main()
     except UserError as error:
-        if is_first:
-            _tell(error)
-        elif not _is_told(TO_STOP):  # it is this one's mistake alone
-            say(f"process {os.environ['RANK']}: {error}")
+        if _is_main():
+            _report(error)
+        elif not _is_reported(STOP_TIMEOUT):  # the mistake concerns this process alone
+            log(f"process {os.environ['RANK']}: {error}")
             os._exit(1)
     except PeerLostError as error:
-        if is_first:
-            say(
-                f"{stage}: one of its processes was lost ({error}); all go on from the last "
-                "checkpoint"
-            )
+        if _is_main():
+            log(f"{stage}: lost a process ({error}); all resume from the last checkpoint")
         sys.stderr.flush()
-        # What torch takes apart at its end may wait for the lost one.
-        os._exit(0 if _is_told(0) else 1)
+        # torch's clean-up may wait for the lost process.
+        os._exit(0 if _is_reported(0) else 1)
 
 
-def _tell(error: UserError) -> None:
-    """The launcher, that there is nothing to start again; and the others, wherever they are."""
-    from dlvc.training.process_group import launchers_store
+def _report(error: UserError) -> None:
+    """Inform the launcher and all other workers of a user's mistake."""
+    from dlvc.training.process_group import launcher_store
 
-    Path(os.environ.get(TOLD, os.devnull)).write_text(str(error), encoding="utf-8")
-    launchers_store(SOON).set(TOLD, "")
+    Path(os.environ.get(USER_ERROR, os.devnull)).write_text(str(error), encoding="utf-8")
+    launcher_store(STORE_TIMEOUT).set(USER_ERROR, "")
 
 
-def _is_told(seconds: float) -> bool:
-    """Whether the first process has made a mistake, or makes the same one in this moment."""
-    from dlvc.training.process_group import launchers_store
+def _is_reported(seconds: float) -> bool:
+    """Whether the main process has reported a mistake, or does so within some seconds."""
+    from dlvc.training.process_group import launcher_store
 
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     try:
-        store = launchers_store(SOON)
-        while not (told := store.check([TOLD])) and time.monotonic() < until:
+        store = launcher_store(STORE_TIMEOUT)
+        while not (reported := store.check([USER_ERROR])) and time.monotonic() < deadline:
             time.sleep(0.05)
-    except RuntimeError:  # its launcher has ended
+    except RuntimeError:  # the launcher has ended
         return True
-    return bool(told)
+    return bool(reported)
 
 
-def _leave_later(number: int, _frame: object) -> None:
-    """Ctrl-C or SIGTERM: the first process needs the others to come to where it can be left, and
-    when it has ended, they notice."""
-    timer = threading.Timer(TO_STOP, os._exit, (128 + number,))
+def _exit_after_main_process(number: int, _frame: object) -> None:
+    """Handle Ctrl-C or SIGTERM: keep computing until the main process has saved a checkpoint.
+
+    When the main process ends, this process notices and ends, too.
+    """
+    timer = threading.Timer(STOP_TIMEOUT, os._exit, (128 + number,))
     timer.daemon = True
     timer.start()
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,4 +1,4 @@
-"""How a command of ours begins and ends: one line for a mistake, and a word for Ctrl-C."""
+"""Entry point of every command: error reporting and signal handling."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any, NoReturn
 
 from dvcview.errors import UserError
 
-TO_END = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Any  # a function of number and frame, SIG_IGN, SIG_DFL, or what C code has set
 
 
 def run_command(main: Callable[[], None]) -> NoReturn:
-    """Call `main`, and end the process; a `UserError` is one line on stderr and exit code 2.
+    """Call `main` and end the process; a `UserError` prints one line and exits with code 2.
 
-    Ctrl-C and SIGTERM unwind like an exception, so that whoever has something to end can end it,
-    and is not interrupted in that by a second one. A signal that whoever started this process had
-    it ignore (Ctrl-C, in the background of a shell) stays ignored.
+    Ctrl-C and SIGTERM raise an exception, so that `main` can clean up. Further signals do not
+    interrupt the clean-up. A signal that the parent process has set to be ignored (Ctrl-C, for a
+    background command of a shell) stays ignored.
     """
-    handle(_unwind)
+    set_signal_handlers(_raise)
     try:
         main()
     except UserError as error:
@@ -31,28 +31,28 @@ def run_command(main: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(128 + signal.SIGINT) from None
-    # All is written. To take apart what torch has imported, object by object, takes half a second.
+    # All files are written. Python would take half a second to free what torch has imported.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def say(message: str) -> None:
-    """A line for whoever is at the terminal; what a command gives goes to stdout."""
+def log(message: str) -> None:
+    """Print a line for the user on stderr; stdout is for what a command returns."""
     print(message, file=sys.stderr, flush=True)
 
 
-def handle(handler: Handler) -> dict[int, Handler]:
-    """Have `handler` called for Ctrl-C and SIGTERM; what was called before, by signal."""
-    before: dict[int, Handler] = {number: signal.getsignal(number) for number in TO_END}
+def set_signal_handlers(handler: Handler) -> dict[int, Handler]:
+    """Handle Ctrl-C and SIGTERM with `handler`; returns the previous handlers by signal."""
+    before: dict[int, Handler] = {number: signal.getsignal(number) for number in SIGNALS}
     for number, previous in before.items():
         if previous != signal.SIG_IGN:
             signal.signal(number, handler)
     return before
 
 
-def _unwind(number: int, _frame: FrameType | None) -> None:
-    handle(signal.SIG_IGN)
+def _raise(number: int, _frame: FrameType | None) -> None:
+    set_signal_handlers(signal.SIG_IGN)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""The one exception that is meant for the person at the keyboard, and what others say, in short."""
+"""The exception for mistakes of the user, and short texts for messages, without passwords."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-LONGEST = 300  # characters of what somebody else says
-DEEPEST = 5  # parts of a parameter's name that are written out; the longest known one has four
+LONGEST = 300  # characters of a message that is quoted
+DEEPEST = 5  # parts of a parameter's name that a message shows; the longest known name has four
 
-# Of an address, what stands between `//` and `@`. With a colon it may be a password with `/` and
-# `@` in it, as SQLAlchemy takes it: rather a host too many is hidden than half a password shown.
-# What our own messages give as the form of an address is no secret.
+# The part of an address between `//` and `@`. After a colon it may be a password that contains `/`
+# and `@`, because SQLAlchemy accepts such passwords. If in doubt, the pattern also hides the host,
+# so that no part of a password is shown. It keeps the placeholder that our own messages contain.
 _USER_INFORMATION = re.compile(
     r"//(?!/|USER:PASSWORD@)(?:[^\s/@:]{0,999}:(?:[^\s:]|:(?!//)){0,999}|[^\s/]{1,999})@"
 )
@@ -24,10 +24,10 @@ _NAMED_SECRET = re.compile(
 
 
 class UserError(Exception):
-    """A mistake that its maker can mend: one line, no traceback, exit code 2.
+    """A mistake that the user can correct. It is printed as one line, and the exit code is 2.
 
-    The message says what was found, what is allowed, and what to do. It holds no secret, wherever
-    it is shown or kept.
+    The message states what was found, what is allowed, and what to do. Passwords are removed from
+    it, so it can be printed and stored.
     """
 
     def __init__(self, message: str) -> None:
@@ -35,7 +35,7 @@ class UserError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception of somebody else's says, short enough for a line of ours.
+    """The message of an exception, as `one_line` returns it; its type if it has no message.
 
     >>> first_line(ValueError("too long\\nand then some"))
     'too long'
@@ -44,7 +44,9 @@ def first_line(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The first line of a text, without secrets, what cannot be printed as `repr` writes it.
+    r"""The first line of a text that is not blank: printable, without passwords.
+
+    The result has at most `LONGEST` characters. Unprintable characters are escaped as by `repr`.
 
     >>> one_line("a\tbell\a and\nmore")
     'a\\tbell\\x07 and'
@@ -54,7 +56,7 @@ def one_line(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """A text without the passwords of addresses and connection strings.
+    """The text, with `***` in place of the passwords of addresses and connection strings.
 
     >>> redacted("no answer from https://me:s3/cr@t@example.org/mlflow, nor from //token@host")
     'no answer from https://***@example.org/mlflow, nor from //***@host'
@@ -65,13 +67,13 @@ def redacted(text: str) -> str:
     return _NAMED_SECRET.sub(r"\g<name>\g<quote>***\g<quote>", text)
 
 
-def short(value: Any) -> str:
-    """A value as it is written in a message: on one line, and not the whole of a long one."""
+def truncate(value: Any) -> str:
+    """The `repr` of a value for a message, without passwords and with at most 40 characters."""
     if value is None:
         return "empty"
     try:
-        text = redacted(repr(value))  # before it is cut: half a password is none to be recognised
-    except ValueError:  # Python refuses to write numbers of more than 4300 digits
+        text = redacted(repr(value))  # before it is cut, or half a password could remain
+    except ValueError:  # Python does not convert integers of more than 4300 digits to text
         return "too long to be written out"
     except RecursionError:
         return "nested too deeply"
@@ -79,7 +81,7 @@ def short(value: Any) -> str:
 
 
 def dotted(location: Sequence[Any]) -> str:
-    """A flat name as it stands in a message; what could be misread is in quotes.
+    """A parameter's flat name for a message; parts that could be misread are quoted.
 
     >>> dotted(["lenet", "a b", None])
     "lenet.'a b'.null"
@@ -91,4 +93,4 @@ def dotted(location: Sequence[Any]) -> str:
 def _name(part: Any) -> str:
     if part is None:
         return "null"
-    return part if isinstance(part, str) and re.fullmatch(r"[\w-]{1,40}", part) else short(part)
+    return part if isinstance(part, str) and re.fullmatch(r"[\w-]{1,40}", part) else truncate(part)

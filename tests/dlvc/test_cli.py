@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+import stage
 from dlvc import cli
-from dlvc.stages import __main__ as stages
 from dvcview.console import run_command
 from dvcview.errors import UserError
 from dvcview.run.stage_process import limit_openmp_spinning
@@ -82,7 +82,7 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_stage_in_a_folder_without_params_yaml_says_so_in_one_line(tmp_path):
-    command = [sys.executable, "-m", "dlvc.stages", "params"]
+    command = [sys.executable, str(ROOT / "src/stage.py"), "params"]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
@@ -106,10 +106,10 @@ def test_a_stage_in_a_folder_without_params_yaml_says_so_in_one_line(tmp_path):
 )
 def test_a_stage_or_variant_that_is_none_is_one_line_with_those_there_are(words, said, monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "argv", ["dlvc.stages", *words])
+    monkeypatch.setattr(sys, "argv", ["src/stage.py", *words])
     monkeypatch.setattr(os, "environ", os.environ.copy())
     with pytest.raises(UserError) as caught:
-        stages.main()
+        stage.main()
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
 
@@ -132,8 +132,8 @@ def test_openmp_spins_as_the_user_says_or_little(given, set_to, monkeypatch):
     ("words", "said"),
     [
         ("run --lenet.epochs many", "the values given: lenet.epochs is 'many'; allowed: integer"),
-        ("run lenet --profile corse", "profile 'corse' is not known; allowed: course, default, l"),
-        ("profile corse", "profile 'corse' is not known; allowed: course, default, laptop"),
+        ("run lenet --profile corse", "unknown profile 'corse'; allowed: course, default, l"),
+        ("profile corse", "unknown profile 'corse'; allowed: course, default, laptop"),
         ("profile course --lenet.epochs", "'--lenet.epochs' is not understood; see dlvc profile"),
     ],
 )

@@ -169,7 +169,7 @@ class Project:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Ours without what would point to another project or another store."""
-        foreign = ("MLFLOW_", "DVC_", "DLVC_", "GIT_")
+        foreign = ("MLFLOW_", "DVC_", "DVCVIEW_", "DLVC_", "GIT_")
         kept = {name: v for name, v in os.environ.items() if not name.startswith(foreign)}
         programs = Path(sys.executable).parent
         return {
@@ -195,7 +195,7 @@ class Project:
         store during the copy.
         """
         self.wait_for(lambda: not self.processes("dvcview.tracking.recorder"))
-        ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__", "cache")
+        ignored = shutil.ignore_patterns("mlruns", ".dlvc", ".dvcview", "__pycache__", "cache")
         shutil.copytree(self.root, root, ignore=ignored, dirs_exist_ok=True)
         shutil.copytree(self.root / CACHE, root / CACHE, copy_function=link_or_copy)
         return Project(root)
@@ -217,7 +217,7 @@ class Project:
 
     def executions(self) -> list[Path]:
         """Those that have something to deliver."""
-        return list((self.root / ".dlvc/executions").glob("*"))
+        return list((self.root / ".dvcview/executions").glob("*"))
 
     def forget(self) -> None:
         """Delete the MLflow store, as README says."""

@@ -31,7 +31,7 @@ STARTS_WITHIN = 180  # seconds, on a slow and busy machine
 
 @contextmanager
 def database() -> Iterator[Path]:
-    """The folder of a running cluster; give it to a `Server` as `DLVC_POSTGRES`.
+    """The folder of a running cluster; give it to a `Server` as `DVCVIEW_POSTGRES`.
 
     Not in a folder of pytest's: only its owner may enter those, PostgreSQL runs as another user
     when the tests run as root, and their paths are too long for a socket.
@@ -48,7 +48,7 @@ def database() -> Iterator[Path]:
 
 
 class Server:
-    """`dlvc server` in a project's folder; its files (`.dlvc/`, server.log) are made there."""
+    """`dlvc server` in a project's folder; its files (`.dvcview/`, server.log) are made there."""
 
     def __init__(self, root: Path, *, host: str = "127.0.0.1", **environment: str) -> None:
         self.root, self.host, self.port = root, host, free_port()

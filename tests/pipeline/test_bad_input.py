@@ -52,7 +52,7 @@ def test_a_mistake_in_params_is_one_line_and_touches_nothing(scratch):
     with instead_of_params(scratch, lambda file: file.write_text(wrong, encoding="utf-8")):
         by_dlvc = scratch.call("dlvc", "run", ok=False)
         by_dvc = scratch.dvc("repro", ok=False)
-    line = "error: params.yaml: perceptron.learningrate is not known"
+    line = "error: params.yaml: unknown key perceptron.learningrate"
     assert by_dlvc.returncode == 2
     assert by_dlvc.stderr.startswith(line)
     assert by_dlvc.stderr.count("\n") == 1
@@ -83,7 +83,7 @@ def test_a_path_is_a_path_and_no_command(scratch):
         by_dlvc = scratch.call("dlvc", "run", ok=False)
         by_dvc = scratch.dvc("repro", ok=False)
     assert by_dlvc.returncode == 2
-    line = f"error: data.digits.path is {path!r}, where no folder and no file is; "
+    line = f"error: data.digits.path is {path!r}, which is neither a folder nor a file; "
     assert by_dlvc.stderr.startswith(line)
     assert by_dlvc.stderr.count("\n") == 1
     assert line in by_dvc.stderr
@@ -124,7 +124,7 @@ def test_a_loss_that_is_not_a_number_stops_the_stage_and_says_where(scratch):
     text = scratch.read("params.yaml")
     scratch.set({"update_rules.per_batch.learning_rate": 1e30})
     try:
-        done = scratch.call("python", "-m", "dlvc.stages", "update_rules", "per_batch", ok=False)
+        done = scratch.call("python", "src/stage.py", "update_rules", "per_batch", ok=False)
     finally:
         (scratch.root / "params.yaml").write_text(text, encoding="utf-8")
     assert done.returncode == 2
@@ -149,7 +149,7 @@ def test_a_folder_without_pictures_says_what_it_should_look_like(scratch):
     before = scratch.read("params.yaml")
     scratch.set({"data.photos.source": "folder"})
     try:
-        done = scratch.call("python", "-m", "dlvc.stages", "photos", ok=False)
+        done = scratch.call("python", "src/stage.py", "photos", ok=False)
     finally:
         (scratch.root / "params.yaml").write_text(before, encoding="utf-8")
     assert done.returncode == 2

@@ -118,6 +118,7 @@ def test_a_parameter_runs_its_own_stage_again_and_no_other(scratch):
     assert [line for line in ran.splitlines() if line.startswith("Running")] == [
         "Running stage 'params':",
         "Running stage 'perceptron':",
+        "Running stage 'figures':",
         "Running stage 'report':",
     ]
     assert "Stage 'perceptron' is cached - skipping run, checking out outputs" in back

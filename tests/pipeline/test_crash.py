@@ -23,11 +23,11 @@ LONG = {"perceptron.epochs": EPOCHS}  # from two seeds
 
 
 def is_the_stage(process, name="perceptron"):
-    return words_of(process)[1:] == ["-m", "dlvc.stages", name]
+    return words_of(process)[1:] == ["src/stage.py", name]
 
 
 def stages(project):
-    return project.processes("dlvc.stages")
+    return project.processes("src/stage.py")
 
 
 def dvcs(project):
@@ -83,11 +83,11 @@ def test_a_run_that_is_interrupted_stops_at_once_and_goes_on_from_there(training
     said = without_words_of_dvc(run.text())
     assert "Traceback" not in said
     assert "stopped after epoch" in said or "stopped in epoch" in said
-    assert "the same command goes on from there" in said
+    assert "the same command resumes there" in said
 
     if how == "the terminal":
         again = project.call("dlvc", "run", "perceptron")
-        assert "goes on " in again.stderr
+        assert "resumes " in again.stderr
         assert_as_undisturbed(project)
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_a_script_has_put_into_the_background_can_be_ended_as_well(do
     run.send_signal(signal.SIGTERM)
     done.wait_for(lambda: not stages(done))
     assert run.wait(600) == 143
-    assert "the same command goes on from there" in run.text()
+    assert "the same command resumes there" in run.text()
     # A recorder may be left, and for a moment what it asks git.
     done.wait_for(lambda: all("dvcview.tracking.recorder" in words_of(p) for p in done.processes()))
 
@@ -122,7 +122,7 @@ def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
     assert epochs_said(run.text()) < EPOCHS  # long before its end
     said = again.said()
     assert again.returncode == 0, said
-    assert "goes on " in said
+    assert "resumes " in said
     assert said.count("Running stage 'perceptron'") == 1
     assert (
         project.dvc("status", "perceptron").stdout.strip() == "Data and pipelines are up to date."
@@ -134,8 +134,7 @@ def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
 def test_a_stage_whose_dvc_is_gone_before_it_could_look_stops(done):
     """Started by DVC, it says; but no process above it is one, and the one above is init."""
     script = (
-        "import subprocess, sys\n"
-        "subprocess.Popen([sys.executable, '-m', 'dlvc.stages', 'perceptron'])\n"
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, 'src/stage.py', 'perceptron'])\n"
     )
     before = done.read("results/perceptron/metrics.json")
     done.call("python", "-c", script, DVC_STAGE="perceptron")
@@ -204,7 +203,7 @@ def test_outs_that_were_lost_come_back_from_the_cache_and_from_git(done):
     """What `dlvc run` does with what a failed or killed stage has left."""
     done.commit("the course has run")
     lock = done.read("dvc.lock")
-    for name in ("weights.safetensors", "metrics.json", "loss.png"):
+    for name in ("weights.safetensors", "metrics.json", "confusion.csv"):
         (done.root / "results/lenet" / name).unlink()
     (done.root / "results/lenet/.curves.csv.partial").write_text("half")
     done.call("dlvc", "run")

@@ -41,8 +41,23 @@ def test_no_plot_lies_inside_a_directory_out():
     folders = {out for out in outs if isinstance(out, str) and "." not in out}
     plots = [plot for plot in pipeline["plots"] if isinstance(plot, str)]
     assert {"data/digits", "data/features"} <= folders
-    assert "results/lenet/conv1.png" in plots
+    assert "figures/kernels/lenet/conv1.png" in plots
     assert not [plot for plot in plots if plot.startswith(tuple(f"{name}/" for name in folders))]
+
+
+@pytest.mark.full
+def test_stages_run_the_code_of_their_own_checkout_without_a_python_path(fresh):
+    """Also in the folder that DVC makes for an experiment: its stage has the edit, and no other."""
+    stage = fresh.root / "src/dlvc/stages/params.py"
+    stage.write_text(stage.read_text() + "\n\nprint(f'code: {__file__}')\n")
+    fresh.commit("an edit")
+    ran = fresh.dvc("repro", "params", PYTHONPATH="").stdout
+    assert f"code: {stage}" in ran
+    stage.write_text(stage.read_text() + "print('a second edit')\n")
+    words = ("exp", "run", "--temp", "--name", "once", "-S", "perceptron.epochs=2", "params")
+    ran = fresh.dvc(*words, PYTHONPATH="").stdout
+    assert f"code: {fresh.root / '.dvc/tmp/exps'}" in ran
+    assert "a second edit" in ran
 
 
 @pytest.mark.full

@@ -19,7 +19,7 @@ def training(done):
     process = done.start("dvc", "repro", "--single-item", "perceptron")
     done.wait_for(lambda: _epochs(done) > 0)
     yield process
-    done.kill("dlvc.stages")
+    done.kill("src/stage.py")
     process.wait(timeout=600)
 
 
@@ -29,7 +29,7 @@ def _epochs(project):
 
 
 def stage_process(project):
-    (found,) = project.processes("dlvc.stages")
+    (found,) = project.processes("src/stage.py")
     return found
 
 

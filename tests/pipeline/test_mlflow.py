@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from dvcview.files.artifacts import read_pickle, read_yaml
-from dvcview.run.stage_process import PATIENT
+from dvcview.project.dvc_processes import WAIT_FOR_LOCK
 
 LECTURES = {
     "Data": {"params", "digits", "photos"},
     "Lecture 03 texture features": {"features"},
     "Lecture 05 perceptron": {"perceptron", "exercise: rates"},
     "Lecture 24 update rules": {
-        "per epoch", "per batch", "per sample", "exercise: as many updates",
+        "per epoch", "per batch", "per sample", "exercise: equal updates",
         "exercise: per sample at 0.1",
     },
     "Lecture 25 optimizers": {
@@ -28,7 +28,7 @@ LECTURES = {
     },
     "Lecture 29 LeNet": {"LeNet", "exercise: 100 epochs"},
     "Lecture 40 DenseNet": {"DenseNet-121", "exercise: ResNet-18"},
-    "Report": {"costs", "report"},
+    "Report": {"costs", "figures", "report"},
 }  # fmt: skip
 PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 # stage: the model's name, the images that it is tested on, their folder's labels
@@ -49,7 +49,7 @@ def client(course):
 def the_run(course, stage):
     """The run that bears the stage's state."""
     digest = course.states()[stage].digest
-    (run,) = [run for run in course.runs(stage) if run.data.tags.get("dlvc.state") == digest]
+    (run,) = [run for run in course.runs(stage) if run.data.tags.get("dvcview.state") == digest]
     return run
 
 
@@ -222,7 +222,7 @@ def test_several_stages_may_be_the_first_to_use_the_store(done):
     """Two executions at once, and no store yet."""
     done.forget()
     both = [
-        done.start("dvc", PATIENT, "repro", "--single-item", "--force", stage)
+        done.start("dvc", WAIT_FOR_LOCK, "repro", "--single-item", "--force", stage)
         for stage in ("update_rules@per_epoch", "perceptron")
     ]
     for process in both:
@@ -240,19 +240,19 @@ def test_several_stages_may_be_the_first_to_use_the_store(done):
 WATCH = """
 import time
 from pathlib import Path
-from dvcview.tracking import uploader as delivery
+from dvcview.tracking import uploader
 from dvcview.tracking.execution import read_executions
-from dvcview.tracking.run_store import View
-delivery.LONG = 0
+from dvcview.tracking.run_store import RunStore
+uploader.LONG_STAGE = 0
 root = Path.cwd()
 (execution,) = read_executions(root)
-delivered = delivery.Delivery(View(root), execution, execution.folder(root))
-client = delivered.view.client
+upload = uploader.Uploader(RunStore(root), execution, execution.folder(root))
+client = upload.run_store.client
 watched, until = False, time.monotonic() + 120
 while not watched and time.monotonic() < until:
-    delivered.step()
+    upload.step()
     time.sleep(0.5)
-    for stage in delivered._stages.values():
+    for stage in upload._stages.values():
         run = client.get_run(stage.run_id) if stage.run_id else None
         watched = run and any(name.startswith("system/cpu") for name in run.data.metrics)
 assert watched

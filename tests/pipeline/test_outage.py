@@ -12,7 +12,7 @@ import pytest
 
 from tests.pipeline.mlflow_server import served
 
-STAGE = ("python", "-m", "dlvc.stages", "perceptron")
+STAGE = ("python", "src/stage.py", "perceptron")
 LINE = "MLflow is not available"
 
 
@@ -128,22 +128,22 @@ def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path)
         done.sync(MLFLOW_TRACKING_URI=server.address)
         *_, run = done.runs("perceptron", client)
         assert_every_point(done, client, run)
-        assert run.data.tags["dlvc.state"] == done.states()["perceptron"].digest
+        assert run.data.tags["dvcview.state"] == done.states()["perceptron"].digest
 
 
 @pytest.mark.full
 def test_strict_makes_an_outage_an_error(done):
     stage = done.call(*STAGE, ok=False, MLFLOW_TRACKING_URI="http://127.0.0.1:9",
-                      DLVC_TRACKING="strict")  # fmt: skip
+                      DVCVIEW_TRACKING="strict")  # fmt: skip
     assert stage.returncode == 2
     (line,) = stage.stderr.splitlines()
     assert line.startswith(f"error: {LINE}")
-    good = done.call(*STAGE, DLVC_TRACKING="strict")
+    good = done.call(*STAGE, DVCVIEW_TRACKING="strict")
     assert good.returncode == 0
     *_, run = done.runs("perceptron")
     assert "train_loss" in run.data.metrics  # delivered before the stage returned
-    wrong = done.call(*STAGE, ok=False, DLVC_TRACKING="of")
-    assert wrong.stderr == "error: DLVC_TRACKING is 'of'; allowed: strict, or leave it out\n"
+    wrong = done.call(*STAGE, ok=False, DVCVIEW_TRACKING="of")
+    assert wrong.stderr == "error: DVCVIEW_TRACKING is 'of'; allowed: strict, or leave it out\n"
 
 
 @pytest.mark.full
@@ -162,13 +162,13 @@ def test_tracking_costs_a_stage_little(done):
 
 @pytest.mark.full
 def test_a_journal_that_cannot_be_written_costs_a_line_and_no_result(done):
-    shutil.rmtree(done.root / ".dlvc", ignore_errors=True)
-    (done.root / ".dlvc").mkdir()
-    (done.root / ".dlvc/executions").write_text("a file in the way")
+    shutil.rmtree(done.root / ".dvcview", ignore_errors=True)
+    (done.root / ".dvcview").mkdir()
+    (done.root / ".dvcview/executions").write_text("a file in the way")
     before = done.read("dvc.lock")
     stage = done.dvc("repro", "--single-item", "--force", "perceptron")
     assert stage.stderr.count(LINE) == 1
     assert done.read("dvc.lock") == before
-    strict = done.dvc("repro", "-s", "-f", "perceptron", ok=False, DLVC_TRACKING="strict")
+    strict = done.dvc("repro", "-s", "-f", "perceptron", ok=False, DVCVIEW_TRACKING="strict")
     assert strict.returncode != 0
-    assert "DLVC_TRACKING is strict" in strict.stderr
+    assert "DVCVIEW_TRACKING is strict" in strict.stderr

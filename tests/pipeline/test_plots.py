@@ -66,7 +66,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def page_made(clone) -> Project:
-    clone.call("python", "-m", "tools.plots_page")
+    clone.call("python", "tools/plots_page.py")
     return clone
 
 
@@ -80,7 +80,7 @@ def test_every_plot_is_drawn_without_a_network(page_made, tmp_path):
         assert {"epoch", y_title, *curves} <= set(texts[title]), title
     assert len(page.widths) == PICTURES
     assert min(page.widths) > 300
-    assert 'src="static/workspace_results_lenet_conv1.png"' in page.dom
+    assert 'src="static/workspace_figures_kernels_lenet_conv1.png"' in page.dom
     assert not re.search(r'(src|href)="(https?:)?//', page.dom)
 
 
@@ -113,14 +113,15 @@ def test_without_our_page_dvc_shows_its_own_which_needs_a_network(page_made, tmp
 
 def test_other_folders_and_missing_code_are_one_line(page_made, tmp_path):
     elsewhere = subprocess.run(
-        ["python", "-m", "tools.plots_page"], cwd=tmp_path, capture_output=True, text=True,
-        env=page_made.environment(PYTHONPATH=str(page_made.root / "src")), check=False,
+        ["python", str(page_made.root / "tools/plots_page.py")], cwd=tmp_path,
+        env=page_made.environment(PYTHONPATH=str(page_made.root / "src")),
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert elsewhere.returncode == 2
     assert elsewhere.stderr.startswith("error: no .dvc in ")
     (tmp_path / "vl_convert.py").write_text("raise ImportError")
     path = f"src:{tmp_path}"
-    missing = page_made.call("python", "-m", "tools.plots_page", ok=False, PYTHONPATH=path)
+    missing = page_made.call("python", "tools/plots_page.py", ok=False, PYTHONPATH=path)
     assert missing.returncode == 2
     assert missing.stderr.startswith("error: vl-convert-python is missing")
     assert len(missing.stderr.splitlines()) == 1

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.full
 
 # As on a processor without AVX2, as far as the libraries can be told.
 OLD = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "SSE4_2"}
-STAGE = ("python", "-m", "dlvc.stages", "update_rules", "per_batch")
+STAGE = ("python", "src/stage.py", "update_rules", "per_batch")
 RESULTS = "results/update_rules/per_batch"
 
 

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from dlvc.checks.metrics import TOLERANCES
-from dvcview.files.artifacts import read_csv, read_weights
+from dlvc.training.weights import read_weights
+from dvcview.files.artifacts import read_csv
 from tests.pipeline.project import SMALL, Project
 from tests.pipeline.shared import shared_project
 from tests.stress.undisturbed import differences, words_of
@@ -56,14 +57,14 @@ def project(both, tmp_path) -> Project:
 def ranks(project):
     """The processes that train, by their rank."""
     found = {}
-    for one in project.processes("dlvc.launcher"):
+    for one in project.processes("-u"):
         with suppress(psutil.Error, KeyError):  # it has just ended
             found[int(one.environ()["RANK"])] = one
     return found
 
 
 def launcher(project, stage):
-    (found,) = (p for p in project.processes() if words_of(p)[1:] == ["-m", "dlvc.stages", stage])
+    (found,) = (p for p in project.processes() if words_of(p)[1:] == ["src/stage.py", stage])
     return found
 
 
@@ -137,7 +138,7 @@ def checkpoints_of(project, stage):
 def went_on(run, stage):
     """Whether a stage has said that it goes on from its checkpoint."""
     _, _, said = run.text().partition(f"Running stage '{stage}'")
-    return "goes on after" in said or "goes on in" in said
+    return "resumes after" in said or "resumes in" in said
 
 
 def test_ctrl_c_stops_all_of_them_and_the_same_command_goes_on(project):
@@ -145,10 +146,10 @@ def test_ctrl_c_stops_all_of_them_and_the_same_command_goes_on(project):
     os.killpg(run.pid, signal.SIGINT)
     said = run.said()
     assert not ranks(project)
-    assert "the same command goes on from there" in said
+    assert "the same command resumes there" in said
     assert "Connection" not in said
     again = project.dvc("repro", "lenet")
-    assert "goes on " in again.stderr
+    assert "resumes " in again.stderr
 
 
 def test_they_end_when_their_launcher_is_killed(project):
@@ -160,7 +161,7 @@ def test_they_end_when_their_launcher_is_killed(project):
 
 def test_a_mistake_is_told_once_in_one_line(project):
     project.set({"lenet.learning_rate": 1e30})
-    told = project.call("python", "-m", "dlvc.stages", "lenet", ok=False)
+    told = project.call("python", "src/stage.py", "lenet", ok=False)
     assert told.returncode == 2
     (line,) = (line for line in told.stderr.splitlines() if "hold each other up" not in line)
     assert line.startswith("error: the ")
@@ -169,5 +170,5 @@ def test_a_mistake_is_told_once_in_one_line(project):
 
 def test_more_threads_than_cores_are_advised_against(project):
     project.set({"runtime.threads": 2 * (os.cpu_count() or 1), "lenet.epochs": 1})
-    told = project.call("python", "-m", "dlvc.stages", "lenet")
+    told = project.call("python", "src/stage.py", "lenet")
     assert "a lower runtime.threads in params.yaml is faster" in told.stderr

@@ -19,7 +19,7 @@ from tests.pipeline.project import Project
 pytestmark = pytest.mark.full
 
 STAGE = "lenet"
-PICTURE = "results/lenet/conv1.png"
+PICTURE = "results/lenet/conv1.npy"
 BUCKET = "course"
 # Anybody's: the server on loopback takes all. They stand in no file.
 CREDENTIALS = {

@@ -15,7 +15,7 @@ OPEN = "open-sesame"
 AROUND = {
     "AWS_ACCESS_KEY_ID": f"{OPEN}-aws-id",
     "AWS_SECRET_ACCESS_KEY": f"{OPEN}-aws-key",
-    "DLVC_DATABASE": f"postgresql://me:{OPEN}/database@127.0.0.1/mlflow",
+    "DVCVIEW_DATABASE": f"postgresql://me:{OPEN}/database@127.0.0.1/mlflow",
     "DLVC_MIRROR": f"ftp://me:{OPEN}@mirror@127.0.0.1:9/mnist",
     "MLFLOW_TRACKING_USERNAME": "me",
     "MLFLOW_TRACKING_PASSWORD": f"{OPEN}-mlflow",
@@ -74,7 +74,7 @@ def use(project, address):
     project.call("git", "checkout", "HEAD", "params.yaml")
     project.set({"data.digits.source": "mnist"})
     said += [
-        project.call("python", "-m", "dlvc.stages", "digits", ok=False, **around),
+        project.call("python", "src/stage.py", "digits", ok=False, **around),
         project.call("dlvc", "sync", ok=False, **around),
         project.call("dlvc", "server", "--port", "1", ok=False, **around),
     ]

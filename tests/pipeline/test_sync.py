@@ -13,7 +13,7 @@ import pytest
 PERCEPTRON = "perceptron.epochs"
 
 
-def bearers(project):
+def canonical_runs(project):
     """The runs that bear the states of dvc.lock, by stage."""
     found = {}
     for stage, state in project.states().items():
@@ -21,13 +21,13 @@ def bearers(project):
         found[stage] = [
             run.info.run_id
             for run in runs
-            if run.data.tags.get("dlvc.state") == state.digest and run.info.status == "FINISHED"
+            if run.data.tags.get("dvcview.state") == state.digest and run.info.status == "FINISHED"
         ]
     return found
 
 
 def assert_complete(project):
-    found = bearers(project)
+    found = canonical_runs(project)
     assert len(found) == 23
     assert {stage: len(runs) for stage, runs in found.items()} == dict.fromkeys(found, 1)
     return found
@@ -45,9 +45,9 @@ def test_a_deleted_store_is_built_again_and_a_second_sync_changes_nothing(done):
     assert [point.value for point in history] == curve
     assert [point.step for point in history] == list(range(1, len(curve) + 1))
 
-    (done.root / ".dlvc/synced.json").unlink()  # so that it looks into the store
+    (done.root / ".dvcview/synced.json").unlink()  # so that it looks into the store
     assert "no run was missing" in done.sync()
-    assert bearers(done) == before
+    assert canonical_runs(done) == before
     assert {stage: len(done.runs(stage)) for stage in before} == dict.fromkeys(before, 1)
     for model in done.client.search_registered_models():
         assert len(done.client.search_model_versions(f"name = '{model.name}'")) == 1
@@ -93,8 +93,8 @@ def test_the_same_state_again_is_a_repetition(done):
     done.sync()
     assert_complete(done)
     (_, second) = done.runs("perceptron")
-    assert second.data.tags["dlvc.repeats"] == first.info.run_id
-    assert "dlvc.state" not in second.data.tags
+    assert second.data.tags["dvcview.repeats"] == first.info.run_id
+    assert "dvcview.state" not in second.data.tags
     assert second.data.metrics["test_accuracy"] == first.data.metrics["test_accuracy"]
 
 
@@ -125,13 +125,49 @@ def test_an_experiment_whose_folder_is_being_deleted_is_found_in_git(done):
     assert not folder.exists()
     folder.mkdir(parents=True)
     sync = done.start("dlvc", "sync")
-    journal = next(execution.glob("*.jsonl"))
-    done.wait_for(journal.with_suffix(".delivered").exists)
+    event_log = next(execution.glob("*.jsonl"))
+    done.wait_for(event_log.with_suffix(".uploaded").exists)
     time.sleep(2)
     folder.rmdir()
     assert sync.wait(60) == 0, sync.text()
     (brief,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "2"]
     assert brief.info.status == "FINISHED"
+
+
+def pictures_of(project, epochs):
+    """The pictures of the perceptron's run with so many epochs, by their name."""
+    (run,) = [
+        run for run in project.runs("perceptron") if run.data.params[PERCEPTRON] == str(epochs)
+    ]
+    names = {file.path for file in project.client.list_artifacts(run.info.run_id)}
+    return {
+        name: Path(project.client.download_artifacts(run.info.run_id, name)).read_bytes()
+        for name in names
+        if name.endswith(".png")
+    }
+
+
+@pytest.mark.full
+def test_a_run_shows_the_pictures_of_its_own_state_and_no_others(done):
+    """`figures` draws after the trainings: until then, and for another state, there are none."""
+    names = {"loss.png", "accuracy.png", "confusion.png"}
+    before = pictures_of(done, 20)
+    assert before.keys() == names
+    done.set({PERCEPTRON: 3})
+    done.dvc("repro", "perceptron")
+    done.sync()
+    assert pictures_of(done, 3) == {}
+    done.dvc("repro", "figures")
+    done.sync()
+    drawn = {
+        name: (done.root / "figures/trainings/perceptron" / name).read_bytes() for name in names
+    }
+    assert pictures_of(done, 3) == drawn
+    assert pictures_of(done, 20) == before
+
+    done.forget()
+    done.sync()
+    assert pictures_of(done, 3) == drawn
 
 
 @pytest.mark.full
@@ -143,7 +179,7 @@ def test_another_branch_has_its_own_runs(done):
     done.dvc("repro", "perceptron")
     done.commit("short")
     done.sync()
-    short = bearers(done)["perceptron"]
+    short = canonical_runs(done)["perceptron"]
     done.call("git", "switch", "--quiet", "main")
     done.dvc("checkout")
     done.sync()
@@ -177,7 +213,7 @@ def test_an_experiment_of_the_queue_has_its_run(done):
     done.sync()
     (again,) = [run for run in done.runs("perceptron") if run.data.params[PERCEPTRON] == "2"]
     assert again.data.metrics == brief.data.metrics
-    assert again.data.tags["dlvc.state"] == brief.data.tags["dlvc.state"]
+    assert again.data.tags["dvcview.state"] == brief.data.tags["dvcview.state"]
 
 
 @pytest.mark.full
@@ -200,7 +236,7 @@ def contents(folder):
 def test_from_a_file_to_its_run_and_back(done, tmp_path):
     done.commit("the course")
     done.sync()
-    said = done.call("dlvc", "which", "results/lenet/conv1.png").stdout
+    said = done.call("dlvc", "which", "results/lenet/conv1.npy").stdout
     (lenet,) = done.runs("lenet")
     assert lenet.info.run_id in said
 
@@ -218,11 +254,11 @@ def test_from_a_file_to_its_run_and_back(done, tmp_path):
     done.call(*command, "--out", str(tmp_path / "again"))
     assert contents(tmp_path / "again") == kept
 
-    failed = done.call("dlvc", "which", "results/lenet/conv1.png", ok=False)
+    failed = done.call("dlvc", "which", "results/lenet/conv1.npy", ok=False)
     assert failed.returncode == 2
     assert "dvc checkout" in failed.stderr
     unknown = done.call("dlvc", "which", "README.md", ok=False)
-    assert "is no out of any stage" in unknown.stderr
+    assert "is not an out of any stage" in unknown.stderr
 
 
 @pytest.mark.full

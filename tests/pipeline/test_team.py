@@ -17,7 +17,7 @@ def test_nothing_is_lost_when_the_server_is_killed_under_two_clients(course, tmp
     one = course.duplicate(tmp_path / "one")
     two = course.duplicate(tmp_path / "two")
     (tmp_path / "server").mkdir()
-    with database() as folder, Server(tmp_path / "server", DLVC_POSTGRES=str(folder)) as server:
+    with database() as folder, Server(tmp_path / "server", DVCVIEW_POSTGRES=str(folder)) as server:
         client = MlflowClient(server.uri)
         more = "update_rules@per_epoch"
         both = [
@@ -38,8 +38,10 @@ def test_nothing_is_lost_when_the_server_is_killed_under_two_clients(course, tmp
         for stage, state in one.states().items():
             runs = one.runs(stage, client)
             assert {run.info.status for run in runs} == {"FINISHED"}
-            bearers = [run for run in runs if run.data.tags.get("dlvc.state") == state.digest]
-            assert len(bearers) == 1
+            canonical_runs = [
+                run for run in runs if run.data.tags.get("dvcview.state") == state.digest
+            ]
+            assert len(canonical_runs) == 1
             # Each member's own run is there. A stage that nobody ran has one run, built from files.
             # So may a stage that one member found in dvc.lock before the other had delivered it.
             watched = [run for run in runs if "origin" not in run.data.tags]

@@ -14,8 +14,8 @@ from tests.stress import bit_flips as flips
 
 def test_after_a_run_everything_is_right_and_metrics_are_as_committed(clone):
     said = clone.call("dlvc", "verify").stdout
-    assert "metrics beside HEAD's, exactly, computed the same way: perceptron, " in said
-    assert said.splitlines()[-1].startswith("sound (")
+    assert "metrics compared with HEAD's, exactly, computed the same way: perceptron, " in said
+    assert said.splitlines()[-1].startswith("intact (")
     assert "not on this machine" not in said
 
 
@@ -24,7 +24,7 @@ def test_a_clone_without_data_is_checked_as_far_as_it_goes(bare_clone):
     said = bare_clone.call("dlvc", "verify").stdout
     assert "\nnot on this machine: " in said
     assert " outs; `dvc pull` or `make run` brings them\n" in said
-    assert "metrics beside HEAD's, exactly" in said
+    assert "metrics compared with HEAD's, exactly" in said
 
     curves = bare_clone.root / "results/lenet/curves.csv"
     curves.write_text(curves.read_text().replace("1", "2", 1))
@@ -54,9 +54,9 @@ def test_what_a_running_stage_writes_is_not_called_damaged(clone, tmp_path):
     project = clone.duplicate(tmp_path / "running")
     project.set({"lenet.epochs": 1000})
     running = project.start("dvc", "repro", "lenet")
-    journals = project.root / ".dlvc/executions"
+    event_logs = project.root / ".dvcview/executions"
     project.wait_for(
-        lambda: any("epoch" in f.read_text() for f in journals.glob("*/lenet-*.jsonl"))
+        lambda: any("epoch" in f.read_text() for f in event_logs.glob("*/lenet-*.jsonl"))
     )
     said = project.call("dlvc", "verify").stdout
     os.killpg(running.pid, signal.SIGKILL)
@@ -77,7 +77,7 @@ def test_every_flipped_bit_is_found_and_mended(clone, tmp_path):
     with a new one, is found, and each kind is mended."""
     project = copy_of(clone, tmp_path / "flips")
     said: list[str] = []
-    assert flips.campaign(project.root, 14, 3, said.append) == []
+    assert flips.run_rounds(project.root, 14, 3, said.append) == []
     table = [line.split(" | ")[1:] for line in said if " time " in line]
     assert table == [["1", "1", "0", "0 |"], ["1", "1", "1", "1 |"]] * 7  # new time, time kept
 
@@ -88,6 +88,6 @@ def test_the_campaign_counts_what_is_missed(clone, tmp_path, monkeypatch):
     nothing_wrong = flips.check_bytes(project.root)
     monkeypatch.setattr(flips, "check_bytes", lambda root: nothing_wrong)
     said: list[str] = []
-    assert len(flips.campaign(project.root, 3, 3, said.append)) == 3
+    assert len(flips.run_rounds(project.root, 3, 3, said.append)) == 3
     counts = [line.split(" | ")[1:3] for line in said if " time " in line]
     assert counts[:6] == [["0", "0"], ["1", "0"]] * 3  # new time, time kept

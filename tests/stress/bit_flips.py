@@ -83,19 +83,19 @@ Way = tuple[str, bool]  # what is flipped, and whether its time is kept
 Choice = tuple[str, ...]  # files that are damaged together, by their names in the project
 
 
-def choices(sound: Checked) -> Mapping[str, list[Choice]]:
+def choices(intact: Checked) -> Mapping[str, list[Choice]]:
     """What can be damaged, by kind."""
-    inventory, files = sound.inventory, sound.expected.files
-    listings = [name for name in inventory.objects if name.endswith(".dir")]
+    manifest, files = intact.manifest, intact.expected.files
+    listings = [name for name in manifest.objects if name.endswith(".dir")]
     return {
         "file": [(f.path,) for f in files if f.path == f.out.path and not f.out.in_git],
         "file in a folder": [(f.path,) for f in files if f.path != f.out.path],
         "file that git keeps": [(f.path,) for f in files if f.out.in_git],
-        "object": [(inventory.object_path(n),) for n in inventory.objects if n not in listings],
-        "object that lists a folder": [(inventory.object_path(name),) for name in listings],
-        "outcome in the run cache": [(inventory.short(file),) for file in inventory.runs],
+        "object": [(manifest.object_path(n),) for n in manifest.objects if n not in listings],
+        "object that lists a folder": [(manifest.object_path(name),) for name in listings],
+        "outcome in the run cache": [(manifest.short(file),) for file in manifest.runs],
         "file and its object": [
-            (f.path, inventory.object_path(f.md5))
+            (f.path, manifest.object_path(f.md5))
             for f in files
             if f.out.stage in CHEAP and not f.out.in_git
         ],
@@ -111,9 +111,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch) / "project"
-        ignored = shutil.ignore_patterns("mlruns", ".dlvc", "__pycache__", ".venv")
+        ignored = shutil.ignore_patterns("mlruns", ".dlvc", ".dvcview", "__pycache__", ".venv")
         shutil.copytree(arguments.project or small_course(Path(scratch)), project, ignore=ignored)
-        failures = campaign(project, arguments.flips, arguments.seed, print)
+        failures = run_rounds(project, arguments.flips, arguments.seed, print)
     raise SystemExit(1 if failures else 0)
 
 
@@ -127,13 +127,13 @@ def small_course(scratch: Path) -> Path:
     return Path(course.root)
 
 
-def campaign(project: Path, flips: int, seed: int, say: Callable[[str], None]) -> list[str]:
+def run_rounds(project: Path, flips: int, seed: int, report: Callable[[str], None]) -> list[str]:
     """Flip that many bits, tell the failures and a table; the failures."""
     shell(project, "dvc status --quiet")  # so that DVC has an md5 of each file in mind
-    sound = check_bytes(project)
-    failures = [f"before any flip: {problem}" for problem in sound.problems]
+    intact = check_bytes(project)
+    failures = [f"before any flip: {problem}" for problem in intact.problems]
     rng = random.Random(seed)  # the same flips again, no secret
-    possible, related = choices(sound), relatives(sound)
+    possible, related = choices(intact), relatives(intact)
     ways = [(kind, keep_time) for kind in possible for keep_time in (False, True)]
     outcomes = {way: Outcome() for way in ways}
     bar = tqdm(total=flips, desc="flips", unit="flip", disable=None)
@@ -163,12 +163,12 @@ def campaign(project: Path, flips: int, seed: int, say: Callable[[str], None]) -
         bar.update(len(batch))
     bar.close()
     for failure in failures:
-        say(failure)
-    say("| one bit of | injected | found, and nothing else | commands run | mended |")
-    say("|---|---|---|---|---|")
+        report(failure)
+    report("| one bit of | injected | found, and nothing else | commands run | mended |")
+    report("|---|---|---|---|---|")
     for (kind, keep_time), outcome in outcomes.items():
-        say(outcome.row(f"{kind}, its time {'kept' if keep_time else 'new'}"))
-    say(f"seed {seed}: {flips} flips, {len(failures)} failures")
+        report(outcome.row(f"{kind}, its time {'kept' if keep_time else 'new'}"))
+    report(f"seed {seed}: {flips} flips, {len(failures)} failures")
     return failures
 
 
@@ -203,11 +203,11 @@ def choose(
     return chosen
 
 
-def relatives(sound: Checked) -> dict[str, set[str]]:
+def relatives(intact: Checked) -> dict[str, set[str]]:
     """For each file those that hold the same, list it, or are listed with it, and itself."""
     related: dict[str, set[str]] = defaultdict(set)
-    for file in sound.expected.files:
-        names = {file.path, *map(sound.inventory.object_path, (file.md5, file.out.md5))}
+    for file in intact.expected.files:
+        names = {file.path, *map(intact.manifest.object_path, (file.md5, file.out.md5))}
         for name in names:
             related[name] |= names
     return related

@@ -15,7 +15,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from dlvc.params.reader import Params, flatten
+from dlvc.params.reader import Params
+from dvcview.project.params import flatten
 
 
 @dataclass(frozen=True)
@@ -230,8 +231,8 @@ def words(rng: random.Random, text: str) -> Broken:
         ((f"--{key}{odd or '.x'}", now), ""),
         ((f"--{key}.x.y", now), key),
         ((f"--{odd}", now), ""),
-        ((odd or "x", now), "is not understood; expected --section.key value"),
-        ((f"--{key}={now}", odd or "x"), "is not understood; expected --section.key value"),
+        ((odd or "x", now), "; expected --section.key value"),
+        ((f"--{key}={now}", odd or "x"), "; expected --section.key value"),
         ((f"--{key.split('.')[0]}={wrong}",), key.split(".")[0]),
         ((f"--{key}", "[" * 5000), f"--{key} "),
         ((f"--{key}", "&a [*a]"), f"--{key} "),

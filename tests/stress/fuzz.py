@@ -29,7 +29,7 @@ from tests.stress.mutations import mutate
 from tests.stress.readers import READERS, Reader
 
 HANG = 5.0  # seconds for one input
-START = 120.0  # seconds for a process to import and to read the sound files
+START = 120.0  # seconds for a process to import and to read the intact files
 MOST_FINDINGS = 20  # of one reader; then it is clear enough
 KEPT = Path(".dlvc/fuzz")
 READ, REFUSED = "read", "refused"
@@ -92,8 +92,8 @@ def _results(reader: Reader, indices: range, seed: int, path: Path) -> Any:
     try:
         if not ours.poll(START):
             raise TimeoutError(f"{reader.name}: does not start")
-        if (sound := ours.recv()) != READ:
-            raise ValueError(f"{reader.name}: a sound file is not read ({sound})")
+        if (intact := ours.recv()) != READ:
+            raise ValueError(f"{reader.name}: a intact file is not read ({intact})")
         for _ in indices:
             if not ours.poll(HANG):
                 yield f"more than {HANG:.0f} s", 0
@@ -117,8 +117,8 @@ def _work(reader: Reader, indices: range, seed: int, path: Path, results: Connec
     sys.dont_write_bytecode = True  # a late import would look like a reader that writes
     sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - progress bars, warnings
     seeds = reader.seeds()
-    sound = [_judge(reader, path, reader.pack(content), []) for content in seeds]
-    results.send(READ if set(sound) == {READ} else str(sound))
+    intact = [_judge(reader, path, reader.pack(content), []) for content in seeds]
+    results.send(READ if set(intact) == {READ} else str(intact))
     events: list[str] = []
     sys.addaudithook(lambda event, details: _watch(event, details, path.parent, events))
     before = _memory("VmHWM")

@@ -36,7 +36,7 @@ from tests.stress.undisturbed import (
 )
 
 # Who is killed: a word of its command. "all" are DVC and everything in its group of processes.
-KILLED = {"stage": "dlvc.stages", "dvc": "dvc", "command": "run"}
+KILLED = {"stage": "src/stage.py", "dvc": "dvc", "command": "run"}
 VICTIMS = (*KILLED, "all", "all", "Ctrl-C", "SIGTERM")
 # When: after a time drawn at random, or the moment that something is being written.
 WRITTEN = {
@@ -192,7 +192,7 @@ def name(word: str) -> str:
 def unsaved(project: Project, at: float) -> float:
     """The seconds since a stage began its work or last wrote a checkpoint."""
     saved = (project.root / ".dlvc/checkpoints").glob("*.pt")
-    begun = (project.root / ".dlvc/writers").glob("*.lock")
+    begun = (project.root / ".dvcview/stages").glob("*.lock")
     moments = []
     for file in (*saved, *begun):
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Damaged copies of sound files, from a seed: what a fuzz run feeds to the readers."""
+"""Damaged copies of intact files, from a seed: what a fuzz run feeds to the readers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LONGEST = 4096  # bytes put in, taken out, or copied at once
 def mutate(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
     """One of the seeds after one to four random changes.
 
-    >>> sound = b"a sound file"
-    >>> mutate(random.Random(3), [sound]) == mutate(random.Random(3), [sound]) != sound
+    >>> intact = b"a intact file"
+    >>> mutate(random.Random(3), [intact]) == mutate(random.Random(3), [intact]) != intact
     True
     """
     content = bytearray(rng.choice(seeds))

@@ -31,8 +31,9 @@ from dlvc.params.overrides import (
     parse_overrides,
     read_profile,
 )
-from dlvc.params.reader import PARAMS_FILE, Params, read_params
+from dlvc.params.reader import Params, read_params
 from dvcview.errors import UserError
+from dvcview.project.params import PARAMS_FILE
 from tests.stress.broken import KINDS, Broken
 
 PATIENCE = 60  # seconds for one input, also on a machine with other work
@@ -70,11 +71,11 @@ def main() -> None:
     _, limit = resource.getrlimit(resource.RLIMIT_AS)
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, limit))
-    found = campaign(arguments.inputs, arguments.seed, print)
+    found = run_rounds(arguments.inputs, arguments.seed, print)
     raise SystemExit(1 if found else 0)
 
 
-def campaign(inputs: int, seed: int, say: Callable[[str], None]) -> list[str]:
+def run_rounds(inputs: int, seed: int, report: Callable[[str], None]) -> list[str]:
     """Try that many inputs, tell the findings and a table of outcomes; the findings."""
     text = (ROOT / PARAMS_FILE).read_text(encoding="utf-8")
     rng = random.Random(seed)  # the same inputs again, no secret
@@ -94,11 +95,13 @@ def campaign(inputs: int, seed: int, say: Callable[[str], None]) -> list[str]:
             if finding:
                 outcome.findings += 1
                 found.append(f"{kind}, input {number}: {finding}")
-                say(found[-1])
-    say("| kind | inputs | refused | valid | findings | slowest [s] |\n|---|---|---|---|---|---|")
+                report(found[-1])
+    report(
+        "| kind | inputs | refused | valid | findings | slowest [s] |\n|---|---|---|---|---|---|"
+    )
     for kind, outcome in outcomes.items():
-        say(outcome.row(kind))
-    say(f"seed {seed}: {inputs} inputs, {len(found)} findings")
+        report(outcome.row(kind))
+    report(f"seed {seed}: {inputs} inputs, {len(found)} findings")
     return found
 
 

@@ -29,11 +29,11 @@ from dlvc.models.mlp import per_sample
 from dlvc.models.mlp.network import MLP
 from dlvc.params.schema import Runtime as Settings
 from dlvc.training.determinism import PINNED, instructions_are_pinned
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.loop import train_one_epoch
-from dlvc.training.optimizers import Adam, GradientDescent, Momentum, Optimizer
+from dlvc.training.optimizers import SGD, Adam, Optimizer
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.samples import EpochState, Samples
 from dvcview.console import run_command
 from dvcview.errors import UserError
 
@@ -50,12 +50,12 @@ def main() -> None:
     if arguments.digests:
         print(json.dumps({name: digest(TRAININGS[name]()) for name in arguments.trainings}))
         return
-    raise SystemExit(0 if campaign(arguments.cpus, arguments.trainings, print) else 1)
+    raise SystemExit(0 if run_rounds(arguments.cpus, arguments.trainings, print) else 1)
 
 
-def campaign(cpus: list[str], trainings: list[str], say: Callable[[str], None]) -> bool:
+def run_rounds(cpus: list[str], trainings: list[str], report: Callable[[str], None]) -> bool:
     """Whether pinning makes all bytes the same, and without it some differ; tells a table."""
-    say(f"| pinned | processor | {' | '.join(trainings)} |\n|{'---|' * (len(trainings) + 2)}")
+    report(f"| pinned | processor | {' | '.join(trainings)} |\n|{'---|' * (len(trainings) + 2)}")
     others = {True: 0, False: 0}
     for pinned in (False, True):
         expected = digests_on(HERE, trainings, pinned=pinned)
@@ -64,8 +64,8 @@ def campaign(cpus: list[str], trainings: list[str], say: Callable[[str], None]) 
             same = [digests[name] == expected[name] for name in trainings]
             others[pinned] += same.count(False)
             cells = ["same" if equal else "**other**" for equal in same]
-            say(f"| {'yes' if pinned else 'no'} | {cpu} | {' | '.join(cells)} |")
-    say(f"trainings with other bytes than here: {others[False]} unpinned, {others[True]} pinned")
+            report(f"| {'yes' if pinned else 'no'} | {cpu} | {' | '.join(cells)} |")
+    report(f"trainings with other bytes than here: {others[False]} unpinned, {others[True]} pinned")
     return others[True] == 0 < others[False]
 
 
@@ -109,7 +109,7 @@ def images(number: int, *shape: int) -> Samples:
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (number, *shape), np.uint8)
     pixels[rng.integers(0, 5, pixels.shape) > 0] = 0
-    return Samples.of(pixels, np.arange(number) % 10, torch.device("cpu"))
+    return Samples.from_numpy(pixels, np.arange(number) % 10, torch.device("cpu"))
 
 
 def train(
@@ -126,16 +126,16 @@ def train(
         compile=False,
         reproducible="portable" if instructions_are_pinned() else "machine",
     )  # fmt: skip
-    model = prepare_runtime(settings).prepare(initialise(build, seed=7))
+    model = prepare_runtime(settings).prepare(init_model(build, seed=7))
     loss_function = F.cross_entropy if isinstance(model, MLP) else F.nll_loss
-    training = Pass.over(torch.arange(len(samples)), batch_size)
+    training = EpochState.start(torch.arange(len(samples)), batch_size)
     for _ in one_epoch(model, loss_function, rule([*model.parameters()]), samples, training):
         pass
     return model
 
 
-descent = partial(GradientDescent, learning_rate=0.1)
-momentum = partial(Momentum, learning_rate=0.01, momentum=0.9)
+descent = partial(SGD, learning_rate=0.1)
+momentum = partial(SGD, learning_rate=0.01, momentum=0.9)
 adam = partial(Adam, learning_rate=1e-4)
 
 TRAININGS: dict[str, Callable[[], nn.Module]] = {

@@ -1,4 +1,4 @@
-"""The readers of foreign files, each with small sound files to start from."""
+"""The readers of foreign files, each with small intact files to start from."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from dlvc.data.cifar10 import parse_batch, parse_classes, read_members
 from dlvc.data.folder import load_folder
 from dlvc.data.mnist import read_idx
 from dlvc.data.picture import read_picture
+from dlvc.training import weights
 from dvcview.files import artifacts
 from tests.stress.mutations import repair_png, repair_tar
 
@@ -38,7 +39,7 @@ class Reader:
     Attributes:
         name: of the file format.
         read: the reader; it returns a value or raises a `UserError`.
-        seeds: sound files to damage.
+        seeds: intact files to damage.
         pack: applied to a damaged file, so that the damage lies behind a checksum.
         bound: MB of memory that one file may cost: a picture of 50 million pixels, the most
             that is allowed, costs up to 16 bytes a pixel.
@@ -202,7 +203,7 @@ def _safetensors() -> list[bytes]:
     import torch
 
     tensors = {"a.weight": torch.ones(2, 3), "a.bias": torch.zeros(2, dtype=torch.int64)}
-    return [artifacts.weights_as_bytes(tensors), artifacts.weights_as_bytes({"n": torch.tensor(1)})]
+    return [weights.weights_as_bytes(tensors), weights.weights_as_bytes({"n": torch.tensor(1)})]
 
 
 def _json() -> list[bytes]:
@@ -234,7 +235,7 @@ READERS = [
     Reader("zip of pictures", _read_folder, _zip, bound=PICTURE),
     Reader("tar, behind gzip, repaired", _read_tar, _tar, _pack_tar),
     Reader("tar.gz", _read_tar, partial(_zipped, _tar)),
-    Reader("safetensors", artifacts.read_weights, _safetensors),
+    Reader("safetensors", weights.read_weights, _safetensors),
     Reader("json", artifacts.read_json, _json),
     Reader("yaml", artifacts.read_yaml, _yaml),
 ]

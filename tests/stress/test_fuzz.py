@@ -15,7 +15,7 @@ from dvcview.errors import UserError
 from tests.stress import fuzz
 from tests.stress.readers import READERS, Reader
 
-SOUND = b"a sound file, of forty bytes, and no more"
+SOUND = b"a intact file, of forty bytes, and no more"
 
 
 def seeds() -> list[bytes]:
@@ -23,7 +23,7 @@ def seeds() -> list[bytes]:
 
 
 def bad_reader(misbehave: Callable[[Path], object], path: Path) -> object:
-    """Does what it should for a sound file only."""
+    """Does what it should for a intact file only."""
     return None if path.read_bytes() == SOUND else misbehave(path)
 
 
@@ -111,7 +111,7 @@ def test_it_goes_on_after_a_finding(tmp_path):
 
 def test_a_sound_file_that_is_not_read_is_a_mistake_of_the_campaign(tmp_path):
     reader = Reader("bad", raise_another_exception, seeds)
-    with pytest.raises(ValueError, match="bad: a sound file is not read"):
+    with pytest.raises(ValueError, match="bad: a intact file is not read"):
         fuzz.fuzz(reader, 10, 0, tmp_path)
 
 

@@ -13,7 +13,7 @@ TEXT = (ROOT / "params.yaml").read_bytes()
 
 def test_every_broken_input_is_refused_in_one_line_and_nothing_else_is():
     said: list[str] = []
-    found = params.campaign(30 * len(KINDS), 7, said.append)
+    found = params.run_rounds(30 * len(KINDS), 7, said.append)
     assert found == []
     rows = {row.split(" | ")[0].strip("| "): row.split(" | ")[1:] for row in said if "|" in row}
     for kind in KINDS:

@@ -1,8 +1,9 @@
-"""The metrics beside the committed ones: equal where they must be, else alike to a few digits."""
+"""Compare the metrics with the committed ones: exactly, or within a tolerance."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 from dvcview.files.artifacts import read_json
 from dvcview.project.git import git_bytes
 from dvcview.project.lockfile import Pipeline, StageState
+from dvcview.verify.check import Checked
+from dvcview.verify.problem import Problem
+from dvcview.verify.report import Findings
 
 METRICS = "metrics.json"
-COMPUTED = "computed"  # in metrics.json: what the last digits depend on besides the state
-# How torch is told to compute changes the last digits of a result, and nothing that it means.
-# `runtime.precision` is not among them: with fewer digits in every product it is another result.
+COMPUTED = "computed"  # key of metrics.json: what the last digits depend on besides the state
+# These parameters change the last digits of a result and not its meaning. `runtime.precision` is
+# not among them: with fewer digits in every product the result is another one.
 LAST_DIGITS = tuple(
     f"runtime.{key}" for key in ("device", "threads", "memory_format", "compile", "reproducible")
 )
@@ -25,13 +29,13 @@ SHOWN = 3  # names of differing inputs
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a metric may be from the committed one where it was computed another way."""
+    """How far a metric may be from the committed one if it was computed in another way."""
 
     accuracy: float  # absolute
     loss: float  # relative
 
     def allows(self, key: str, found: Any, committed: Any) -> bool:
-        """Whether two values of a metric are alike; what is neither accuracy nor loss is equal.
+        """Whether two values of a metric agree; metrics other than accuracy and loss must be equal.
 
         >>> Tolerance(accuracy=0.01, loss=0.001).allows("test_accuracy", 0.912, 0.905)
         True
@@ -46,12 +50,12 @@ class Tolerance:
 
 
 EXACTLY = Tolerance(accuracy=0, loss=0)
-# What was seen at most, of accuracies (absolute) and losses (relative), between the default run on
-# two generations of processors (Zen 3 with AVX2, Zen 4 with AVX-512): perceptron 0 and 8e-8, per
-# epoch 0 and 2e-8, per batch 2e-4 and 2e-4, per sample 0.0023 and 0.31 (60,000 updates, and a loss
-# of 0.02 at their end), optimizers 3e-4 and 2e-4, LeNet 2e-4 and 6e-4, DenseNet 0.018 and 0.036. In
-# the small course of the tests, with one thread and with two: update rules 8e-4 of the loss, LeNet
-# 0.0025 and 3e-5, DenseNet 0.03 and 0.021. About three times as much is allowed, or more.
+# Largest differences seen between default runs on two generations of processors (Zen 3 with AVX2,
+# Zen 4 with AVX-512), accuracies absolute and losses relative: perceptron 0 and 8e-8, per epoch 0
+# and 2e-8, per batch 2e-4 and 2e-4, per sample 0.0023 and 0.31 (60,000 updates, and a loss of 0.02
+# at their end), optimizers 3e-4 and 2e-4, LeNet 2e-4 and 6e-4, DenseNet 0.018 and 0.036. In the
+# small course of the tests, with one thread and with two: update rules 8e-4 of the loss, LeNet
+# 0.0025 and 3e-5, DenseNet 0.03 and 0.021. The tolerances are at least about three times as large.
 TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
     {
         "perceptron": Tolerance(accuracy=0.01, loss=1e-4),
@@ -69,7 +73,7 @@ TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared of one stage, how, and the metrics that are not alike."""
+    """The comparison of one stage: how it was made, and the metrics that differ."""
 
     stage: str
     file: str
@@ -78,13 +82,13 @@ class Comparison:
 
 
 def compare_metrics(
-    root: Path, states: Mapping[str, StageState], sound: Set[str]
+    root: Path, states: Mapping[str, StageState], intact: Set[str]
 ) -> Iterator[Comparison]:
-    """The metrics of each stage beside those of HEAD, as far as they are of the same state."""
+    """The metrics of each stage references those of HEAD, as far as they are of the same state."""
     committed = Pipeline(root, None, "HEAD").states()
     for stage, state in states.items():
         file = (state.folder / METRICS).as_posix()
-        if file not in state.outs or file not in sound:
+        if file not in state.outs or file not in intact:
             continue
         content = git_bytes(root, "show", f"HEAD:./{file}")
         if content is None or stage not in committed:
@@ -98,7 +102,7 @@ def compare_metrics(
 
 
 def other_inputs(state: StageState, committed: StageState) -> str:
-    """The parameters and deps in which two states of a stage differ, but for the last digits."""
+    """The parameters and deps in which two states differ, except `LAST_DIGITS`."""
     inputs = [
         {key: value for key, value in {**its.params, **its.deps}.items() if key not in LAST_DIGITS}
         for its in (state, committed)
@@ -124,10 +128,32 @@ def _compare(
     differing = tuple(
         f"{key} is {found.get(key)}, in HEAD {before.get(key)}"
         for key in {**before, **found}
-        if key != COMPUTED and not _alike(allowed, key, found, before)
+        if key != COMPUTED and not _agrees(allowed, key, found, before)
     )
     return Comparison(state.stage, file, how, differing)
 
 
-def _alike(allowed: Tolerance, key: str, found: Any, before: Any) -> bool:
+def _agrees(allowed: Tolerance, key: str, found: Any, before: Any) -> bool:
     return key in found and key in before and allowed.allows(key, found[key], before[key])
+
+
+def check_metrics(root: Path, checked: Checked) -> Findings:
+    """Compare the metrics of intact files with the committed ones."""
+    comparisons = list(compare_metrics(root, checked.states, checked.intact))
+    stages = defaultdict(list)
+    for comparison in comparisons:
+        stages[comparison.how].append(comparison.stage)
+    lines = [
+        f"metrics compared with HEAD's, {how}: {', '.join(compared)}"
+        for how, compared in stages.items()
+    ]
+    problems = [
+        Problem(
+            comparison.file,
+            f"{difference}; expected to agree {comparison.how}",
+            checked.repairs.remake(comparison.stage),
+        )
+        for comparison in comparisons
+        for difference in comparison.differing
+    ]
+    return Findings(lines, problems)

@@ -1,18 +1,17 @@
-"""What has to be true of what a training leaves in results/."""
+"""Contracts of the training stages, whose outs are in results/."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dlvc.checks.images import CLASSES, pictures
-from dvcview.files.artifacts import read_csv, read_json, read_npy, read_weights
+from dlvc.checks.images import CLASSES
+from dlvc.evidence.outs import read_confusion
+from dvcview.files.artifacts import read_csv, read_json, read_npy
 from dvcview.verify.contract import Contract, Outs
 
 if TYPE_CHECKING:
@@ -23,27 +22,27 @@ LECTURE_SCALE = "train_loss_lecture_scale"
 
 
 @dataclass(frozen=True)
-class Training:
-    """What a training has learned from, and what its settings imply for its outs."""
+class TrainingContract:
+    """The guarantees of one training, which follow from its images and its settings."""
 
-    images: str  # the out that holds them
+    images: str  # the out with the images
     model: Callable[[Mapping[str, Any]], nn.Module]
-    section: str  # of params.yaml, with `epochs`
-    batch_size: str | int | None  # its key in the section; None: all batches make one update
+    section: str  # of params.yaml; it has `epochs`
+    batch_size: str | int | None  # its key in the section; None: one update per epoch
     lecture_scale: bool = False
 
     @property
     def summary(self) -> str:
-        """The file that says how many images there are."""
+        """The file that states the number of images."""
         return f"{self.images}/summary.json"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Of curves.csv."""
+        """The columns of curves.csv."""
         return (*CURVE, LECTURE_SCALE) if self.lecture_scale else CURVE
 
-    def updates_an_epoch(self, outs: Outs) -> int:
-        """How many batches the training images make; the last may be smaller."""
+    def updates_per_epoch(self, outs: Outs) -> int:
+        """The number of batches of the training images; the last batch may be smaller."""
         match self.batch_size:
             case None:
                 return 1
@@ -55,12 +54,12 @@ class Training:
         return math.ceil(images / size)
 
     def metrics(self, outs: Outs) -> Iterator[str]:
-        """Keys, types and ranges of metrics.json."""
+        """metrics.json has the expected keys, types and ranges."""
         found: dict[str, Any] = read_json(outs / "metrics.json")
         kinds: dict[str, Any] = dict.fromkeys(self.columns, float)
         kinds |= {"epoch": int, "updates": int, "parameters": int, "data": str, "computed": str}
         if set(found) != set(kinds):
-            yield f"has not the expected keys: {', '.join(sorted(set(found) ^ set(kinds)))}"
+            yield f"lacks or adds keys: {', '.join(sorted(set(found) ^ set(kinds)))}"
         for key, value in found.items():
             if not isinstance(value, kinds.get(key, object)):
                 yield f"{key} is {value!r}, expected {kinds[key].__name__}"
@@ -70,7 +69,7 @@ class Training:
                 yield f"{key} is {value}, expected a finite number from 0"
 
     def curve(self, outs: Outs) -> Iterator[str]:
-        """A row an epoch, of which the last is metrics.json."""
+        """curves.csv has one row per epoch, and the last row equals metrics.json."""
         rows, metrics = read_csv(outs / "curves.csv"), read_json(outs / "metrics.json")
         if tuple(rows[0]) != self.columns:
             yield f"has the columns {', '.join(rows[0])}; expected {', '.join(self.columns)}"
@@ -87,14 +86,14 @@ class Training:
             yield f"ends with another {', '.join(differing)} than metrics.json"
 
     def updates(self, outs: Outs) -> Iterator[str]:
-        """As many as the images and the batch size make."""
+        """The number of updates follows from the images and the batch size."""
         found = [int(row["updates"]) for row in read_csv(outs / "curves.csv")]
-        step = self.updates_an_epoch(outs)
+        step = self.updates_per_epoch(outs)
         if found != [step * (number + 1) for number in range(len(found))]:
-            yield f"has {found[-1]} updates at its end; expected {step} more with every epoch"
+            yield f"has {found[-1]} updates at its end; expected {step} per epoch"
 
     def seeds(self, outs: Outs) -> Iterator[str]:
-        """The same columns from every seed; those of the first are curves.csv."""
+        """seeds.csv has every seed, and its first seed equals curves.csv."""
         rows, first = read_csv(outs / "seeds.csv"), read_csv(outs / "curves.csv")
         shared = self.section.partition(".")[0]  # lecture 24's rules have the first seed in common
         seed = outs.params[f"{shared}.seed"]
@@ -106,59 +105,60 @@ class Training:
             yield "does not begin with curves.csv"
 
     def weights(self, outs: Outs) -> Iterator[str]:
-        """Names, shapes and dtypes of the model's `state_dict`, and finite numbers."""
+        """The weights have the names, shapes and dtypes of the model, and are finite."""
         import torch
 
         from dlvc.training.summary import count_parameters
+        from dlvc.training.weights import read_weights
 
-        with torch.device("meta"):  # shapes without numbers: nothing is drawn, nothing filled
+        with torch.device("meta"):  # shapes without values, so no time is spent on initial weights
             model = self.model(outs.params)
         found, built = read_weights(outs / "weights.safetensors"), model.state_dict()
         if set(found) != set(built):
-            yield f"has not the model's tensors: {', '.join(sorted(set(found) ^ set(built)))}"
+            yield f"lacks or adds tensors: {', '.join(sorted(set(found) ^ set(built)))}"
         for name in sorted(set(found) & set(built)):
             kinds = [f"{one[name].dtype} {tuple(one[name].shape)}" for one in (found, built)]
             if kinds[0] != kinds[1]:
                 yield f"{name} is {kinds[0]}, expected {kinds[1]}"
             elif not torch.isfinite(found[name]).all():
                 yield f"{name} has numbers that are not finite"
-        learned, said = count_parameters(model), read_json(outs / "metrics.json")["parameters"]
-        if learned != said:
-            yield f"has {learned} parameters, metrics.json {said}"
+        learned, stated = count_parameters(model), read_json(outs / "metrics.json")["parameters"]
+        if learned != stated:
+            yield f"has {learned} parameters, metrics.json {stated}"
 
     def confusion(self, outs: Outs) -> Iterator[str]:
-        """Counts by true and by predicted class; those on the diagonal make the accuracy."""
-        counts = read_confusion(outs / "confusion.csv")
-        said = read_json(outs / "metrics.json")["test_accuracy"]
+        """The confusion matrix has counts, and its diagonal gives the accuracy."""
+        _, counts = read_confusion(outs / "confusion.csv")
+        stated = read_json(outs / "metrics.json")["test_accuracy"]
         if counts.shape != (CLASSES, CLASSES) or counts.min() < 0:
             yield f"is {counts.shape}, from {counts.min()}; expected counts of {CLASSES} classes"
-        elif counts.trace() / counts.sum() != said:
-            yield f"has {counts.trace() / counts.sum()} on its diagonal, metrics.json {said}"
+        elif counts.trace() / counts.sum() != stated:
+            yield f"has {counts.trace() / counts.sum()} on its diagonal, metrics.json {stated}"
 
     def tested(self, outs: Outs) -> Iterator[str]:
-        """Each test image is in one row, that of its class."""
-        found = read_confusion(outs / "confusion.csv").sum(axis=1).tolist()
+        """Each row of the confusion matrix has as many images as its class."""
+        _, counts = read_confusion(outs / "confusion.csv")
+        found = counts.sum(axis=1).tolist()
         images = list(read_json(outs.root / self.summary)["test"]["counts"].values())
         if found != images:
-            yield f"has {found} test images by class, {self.summary} {images}"
+            yield f"has {found} test images per class, {self.summary} {images}"
 
 
-def training(learned: Training) -> tuple[Contract, ...]:
-    """Of every training stage."""
+def training(contract: TrainingContract) -> tuple[Contract, ...]:
+    """Every training stage."""
     return (
-        Contract("metrics.json", learned.metrics),
-        Contract("curves.csv", learned.curve, ("metrics.json",)),
-        Contract("curves.csv", learned.updates, inputs=(learned.summary,)),
-        Contract("seeds.csv", learned.seeds, ("curves.csv",)),
-        Contract("weights.safetensors", learned.weights, ("metrics.json",)),
-        Contract("confusion.csv", learned.confusion, ("metrics.json",)),
-        Contract("confusion.csv", learned.tested, inputs=(learned.summary,)),
-        *pictures("loss.png", "accuracy.png", "confusion.png"),
+        Contract("metrics.json", contract.metrics),
+        Contract("curves.csv", contract.curve, ("metrics.json",)),
+        Contract("curves.csv", contract.updates, inputs=(contract.summary,)),
+        Contract("seeds.csv", contract.seeds, ("curves.csv",)),
+        Contract("weights.safetensors", contract.weights, ("metrics.json",)),
+        Contract("confusion.csv", contract.confusion, ("metrics.json",)),
+        Contract("confusion.csv", contract.tested, inputs=(contract.summary,)),
     )
 
 
 def update_losses() -> tuple[Contract, ...]:
-    """Of the stages of lecture 24: the loss of each update, float32 `(updates,)`."""
+    """The stages of lecture 24: the loss of each update, float32 `(updates,)`."""
 
     def losses(outs: Outs) -> Iterator[str]:
         found = read_npy(outs / "update_losses.npy")
@@ -168,12 +168,11 @@ def update_losses() -> tuple[Contract, ...]:
         elif not np.isfinite(found).all():
             yield "has losses that are not finite"
 
-    contract = Contract("update_losses.npy", losses, ("metrics.json",))
-    return (contract, *pictures("update_losses.png"))
+    return (Contract("update_losses.npy", losses, ("metrics.json",)),)
 
 
 def layers() -> tuple[Contract, ...]:
-    """Of the stages that look into their model: its layers, with parameters that add up."""
+    """The stages with a layer table: its parameters add up to the number in metrics.json."""
 
     def table(outs: Outs) -> Iterator[str]:
         found = sum(int(row["parameters"]) for row in read_csv(outs / "layers.csv"))
@@ -185,7 +184,7 @@ def layers() -> tuple[Contract, ...]:
 
 
 def kernels(*names: str) -> tuple[Contract, ...]:
-    """Of the same stages: kernels before and after, float32 `(2, kernels, ...)`, and a picture."""
+    """The same stages: kernels before and after training, float32 `(2, kernels, ...)`."""
 
     def of(name: str) -> Contract:
         def pair(outs: Outs) -> Iterator[str]:
@@ -197,10 +196,4 @@ def kernels(*names: str) -> tuple[Contract, ...]:
 
         return Contract(f"{name}.npy", pair)
 
-    return (*map(of, names), *pictures(*(f"{name}.png" for name in names)))
-
-
-def read_confusion(path: Path) -> NDArray[np.int64]:
-    """Test images by true class and by predicted class, int64 `(C, C)`."""
-    rows = read_csv(path)
-    return np.array([[int(n) for key, n in row.items() if key != "true"] for row in rows])
+    return tuple(map(of, names))

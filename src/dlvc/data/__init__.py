@@ -1,1 +1,1 @@
-"""Pictures from wherever they lie, as arrays: uint8 images, int64 labels."""
+"""Loaders that read the data sets as arrays: uint8 images and int64 labels."""

@@ -1,9 +1,9 @@
 """Stand-ins for MNIST and CIFAR-10, made from pictures that come with the libraries.
 
-They need no network and are small, but they are not those data sets: a `Dataset` from here says
-so in `stand_in_for`. Nothing is in both training and testing: digits are divided by original
-image, photographs by region. Splitting, training and testing draw from random streams of their
-own, so that the number of training images changes no test image.
+They are small and need no network. The attribute `stand_in_for` of `Dataset` names the data set
+that a stand-in replaces. Training and test images have different sources: digits are divided by
+original image, photographs by region. The split, the training images and the test images use
+separate random streams, so the number of training images does not affect the test images.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Corners = NDArray[np.int64]  # (B, 2): row and column of the upper left pixel
 
 CLASSES = 10
 
-# Only files of the scikit-image package itself: others its loaders would fetch from the network.
+# Only files inside the scikit-image package. Its loaders would download any others.
 PHOTOGRAPHS = {
     "astronaut": "astronaut.png",
     "brick": "brick.png",
@@ -36,30 +36,30 @@ PHOTOGRAPHS = {
     "rocket": "rocket.jpg",
     "tissue": "ihc.png",
 }
-MOST_TEST_DIGITS = 1000  # of 1797: enough originals of every digit must remain for training
+MOST_TEST_DIGITS = 1000  # of 1797; enough originals of each digit must remain for training
 BLOCK, PATCH = 64, 32  # pixels
-PLACES = BLOCK - PATCH + 1  # of a patch within a block, along one axis
+POSITIONS = BLOCK - PATCH + 1  # of a patch within a block, along each axis
 TEST_BLOCKS = 1 / 5
 
 
 def bundled_digits(train: int, test: int, seed: int) -> Dataset:
-    """The 1797 digits of scikit-learn (8 x 8 pixels, 0 to 16), brought to MNIST's form.
+    """The 1797 digits of scikit-learn (8 x 8 pixels, 0 to 16) in the format of MNIST.
 
-    The test images are unaltered originals. The training images are the other originals, first
-    unaltered and then, until there are enough, shifted by up to 2 pixels, turned by up to 12
-    degrees and scaled by 0.9 to 1.1.
+    The test images are unaltered originals. The training images are the remaining originals. If
+    more are needed, these are repeated, shifted by up to 2 pixels, rotated by up to 12 degrees and
+    scaled by 0.9 to 1.1.
 
     Args:
-        train: number of training images, a multiple of 10.
-        test: number of test images, a multiple of 10, up to 1000: then 74 originals of the rarest
-            digit remain for training.
-        seed: decides the split, the changes and the order.
+        train: the number of training images, a multiple of 10.
+        test: the number of test images, a multiple of 10, up to 1000. With 1000, 74 originals of
+            the rarest digit remain for training.
+        seed: determines the split, the alterations and the order.
 
     Returns:
-        images uint8 (N, 28, 28), white on black; the ten classes equally often.
+        images uint8 (N, 28, 28), white on black, with the same number for each class.
 
     Raises:
-        UserError: `train` or `test` is not such a number.
+        UserError: `train` or `test` is out of range or not a multiple of 10.
 
     Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine
     Learning Repository, 1998, doi:10.24432/C50P49 (its test set).
@@ -75,8 +75,8 @@ def bundled_digits(train: int, test: int, seed: int) -> Dataset:
         for_testing, for_training = np.split(shuffled, [test // CLASSES])
         test_images += [mnist_form(originals[i], None) for i in for_testing]
         for n, i in zip(range(train // CLASSES), cycle(for_training), strict=False):
-            change = training if n >= len(for_training) else None
-            train_images.append(mnist_form(originals[i], change))
+            rng = training if n >= len(for_training) else None
+            train_images.append(mnist_form(originals[i], rng))
     return Dataset(
         "UCI digits in MNIST's form (scikit-learn)",
         "MNIST",
@@ -89,27 +89,27 @@ def bundled_digits(train: int, test: int, seed: int) -> Dataset:
 def bundled_photos(train: int, test: int, seed: int) -> Dataset:
     """Patches of ten photographs and textures of scikit-image; each picture is one class.
 
-    A photograph is divided into blocks of 64 x 64 pixels. A seeded choice of one block in five
-    is for testing only, and a patch lies within one block: no pixel is in both parts. Within a
-    part patches overlap, but none is at the same place as another. Gray photographs are repeated
-    to RGB.
+    Each photograph is divided into blocks of 64 x 64 pixels. A random fifth of the blocks is used
+    for testing only, and each patch lies within one block, so training and test images share no
+    pixel. Two training patches may overlap, and so may two test patches, but no two are
+    at the same position. Gray photographs are converted to RGB.
 
     Args:
-        train: number of training images, a multiple of 10, up to 206 910.
-        test: number of test images, a multiple of 10, up to 54 450.
-        seed: decides the blocks, the patches and the order.
+        train: the number of training images, a multiple of 10, up to 206 910.
+        test: the number of test images, a multiple of 10, up to 54 450.
+        seed: determines the blocks, the patches and the order.
 
     Returns:
-        images uint8 (N, 32, 32, 3), RGB; the ten classes equally often.
+        images uint8 (N, 32, 32, 3), RGB, with the same number for each class.
 
     Raises:
-        UserError: `train` or `test` is not such a number.
+        UserError: `train` or `test` is out of range or not a multiple of 10.
     """
     split, training, testing = np.random.default_rng(seed).spawn(3)
     photographs = [_photograph(file) for file in PHOTOGRAPHS.values()]
     train_blocks, test_blocks = zip(*(_split_blocks(p, split) for p in photographs), strict=True)
     for name, number, blocks in (("train", train, train_blocks), ("test", test, test_blocks)):
-        _check_number(name, number, min(map(len, blocks)) * PLACES**2 * CLASSES)
+        _check_number(name, number, min(map(len, blocks)) * POSITIONS**2 * CLASSES)
 
     def draw(blocks: tuple[Corners, ...], number: int, rng: np.random.Generator) -> Images:
         pairs = zip(photographs, blocks, strict=True)
@@ -125,7 +125,7 @@ def bundled_photos(train: int, test: int, seed: int) -> Dataset:
 
 
 def _check_number(name: str, number: int, largest: int | None) -> None:
-    """A multiple of 10, so that the classes are equally frequent."""
+    """Raise an error unless `number` is a multiple of 10, which makes all classes equally large."""
     if number < CLASSES or number % CLASSES or (largest is not None and number > largest):
         up_to = "" if largest is None else f" up to {largest}"
         raise UserError(
@@ -135,14 +135,14 @@ def _check_number(name: str, number: int, largest: int | None) -> None:
 
 
 def _shuffle(images: Images, rng: np.random.Generator) -> tuple[Images, Labels]:
-    """Images that come ordered by class, equally many of each, in random order with labels."""
+    """Label images that are sorted by class, the same number for each class, and shuffle them."""
     labels = np.repeat(np.arange(CLASSES, dtype=np.int64), len(images) // CLASSES)
     order = rng.permutation(len(images))
     return images[order], labels[order]
 
 
 def _original_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Images (1797, 8, 8) from 0.0 to 1.0, labels (1797,)."""
+    """Images float64 (1797, 8, 8) from 0.0 to 1.0, and labels int64 (1797,)."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -150,7 +150,7 @@ def _original_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 def _photograph(file: str) -> Images:
-    """A picture (H, W, 3) of the scikit-image package; its own loaders might use the network."""
+    """Read an image (H, W, 3) of the scikit-image package, without its loaders and the network."""
     import skimage
 
     with Image.open(Path(skimage.__file__).parent / "data" / file) as picture:
@@ -158,7 +158,7 @@ def _photograph(file: str) -> Images:
 
 
 def _split_blocks(photo: Images, rng: np.random.Generator) -> tuple[Corners, Corners]:
-    """Upper left corners (B, 2) of the whole blocks: for training, for testing."""
+    """The upper left corners (B, 2) of the complete blocks, for training and for testing."""
     rows, columns = photo.shape[0] // BLOCK, photo.shape[1] // BLOCK
     corners = BLOCK * rng.permutation(np.argwhere(np.ones((rows, columns))))
     test = round(len(corners) * TEST_BLOCKS)
@@ -166,9 +166,9 @@ def _split_blocks(photo: Images, rng: np.random.Generator) -> tuple[Corners, Cor
 
 
 def _patches(photo: Images, blocks: Corners, number: int, rng: np.random.Generator) -> Images:
-    """`number` different patches (number, 32, 32, 3), each within one of the blocks."""
-    places = rng.choice(len(blocks) * PLACES**2, size=number, replace=False)
-    block, row, column = np.unravel_index(places, (len(blocks), PLACES, PLACES))
+    """Draw `number` different patches (number, 32, 32, 3), each within one of the blocks."""
+    positions = rng.choice(len(blocks) * POSITIONS**2, size=number, replace=False)
+    block, row, column = np.unravel_index(positions, (len(blocks), POSITIONS, POSITIONS))
     windows = np.lib.stride_tricks.sliding_window_view(photo, (PATCH, PATCH), axis=(0, 1))
     corner = blocks[block] + np.stack([row, column], axis=1)
-    return windows[corner[:, 0], corner[:, 1]].transpose(0, 2, 3, 1)  # (n, 3, 32, 32) before
+    return windows[corner[:, 0], corner[:, 1]].transpose(0, 2, 3, 1)  # from (n, 3, 32, 32)

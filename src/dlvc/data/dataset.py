@@ -1,9 +1,9 @@
-"""A data set as four plain arrays, on its way to and from the disk."""
+"""A data set as four NumPy arrays, and its files on disk."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from dvcview.errors import UserError
 from dvcview.files.artifacts import read_json, read_npy, write_json, write_npy
-from dvcview.files.memmap import parts_of
+from dvcview.files.memmap import chunks_of
 
-Images = NDArray[np.uint8]  # (N, 28, 28) digits, or (N, 32, 32, 3) photos
-Labels = NDArray[np.int64]  # (N,), an index into the classes
+Images = NDArray[np.uint8]  # (N, 28, 28) digits or (N, 32, 32, 3) photos
+Labels = NDArray[np.int64]  # (N,), indices into the classes
 
 DIGIT_SHAPE = (28, 28)
 PHOTO_SHAPE = (32, 32, 3)
@@ -25,13 +25,13 @@ ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures with their labels, apart for training and testing.
+    """Training and test images with their labels.
 
     Attributes:
-        name: what the pictures are, for captions.
-        stand_in_for: the data set whose place this one takes for want of a network, else None.
-        classes: the names of the classes; a label is an index into them.
-        train_images, test_images: uint8, (N, 28, 28) digits or (N, 32, 32, 3) photos, RGB.
+        name: a description of the images, for captions.
+        stand_in_for: the data set that this one replaces when there is no network, or None.
+        classes: the names of the classes. A label is an index into them.
+        train_images, test_images: uint8, (N, 28, 28) digits or (N, 32, 32, 3) photos in RGB.
         train_labels, test_labels: int64, (N,).
     """
 
@@ -45,18 +45,18 @@ class Dataset:
 
 
 def check_dataset(dataset: Dataset, folder: Path | None = None) -> None:
-    """Refuse what no model could be trained or tested on.
+    """Raise an error unless a model can be trained and tested on a data set.
 
     Args:
         dataset: the data set.
-        folder: where its arrays lie, if they do, so that an error can name the file.
+        folder: the folder of its files, if it was read from disk. An error then names the file.
 
     Raises:
-        UserError: wrong dtype or shape, images and labels of different number, no images, a label
-            out of range, or a class without a training image.
+        UserError: an array has the wrong dtype or shape, the numbers of images and labels differ,
+            there are no images, a label is out of range, or a class has no training image.
     """
 
-    def where(array: str) -> str:
+    def location(array: str) -> str:
         return f"{folder / array}.npy" if folder else f"{dataset.name}, {array}"
 
     count = len(dataset.classes)
@@ -64,54 +64,58 @@ def check_dataset(dataset: Dataset, folder: Path | None = None) -> None:
         images, labels = getattr(dataset, f"{part}_images"), getattr(dataset, f"{part}_labels")
         if images.dtype != np.uint8 or images.shape[1:] not in (DIGIT_SHAPE, PHOTO_SHAPE):
             raise UserError(
-                f"{where(part + '_images')}: {images.dtype} {images.shape}, "
+                f"{location(part + '_images')}: found {images.dtype} {images.shape}, "
                 "expected uint8 (N, 28, 28) or (N, 32, 32, 3)"
             )
         if len(images) == 0:
-            raise UserError(f"{where(part + '_images')}: no image, expected at least one")
+            raise UserError(
+                f"{location(part + '_images')}: contains no images, expected at least one"
+            )
         if labels.dtype != np.int64 or labels.shape != (len(images),):
             raise UserError(
-                f"{where(part + '_labels')}: {labels.dtype} {labels.shape}, "
-                f"expected int64 ({len(images)},), one label an image"
+                f"{location(part + '_labels')}: found {labels.dtype} {labels.shape}, "
+                f"expected int64 ({len(images)},), one label per image"
             )
         if labels.min() < 0 or labels.max() >= count:
             raise UserError(
-                f"{where(part + '_labels')}: labels {labels.min()} to {labels.max()}, "
+                f"{location(part + '_labels')}: found labels {labels.min()} to {labels.max()}, "
                 f"expected 0 to {count - 1} for {count} classes"
             )
     if dataset.train_images.shape[1:] != dataset.test_images.shape[1:]:
         raise UserError(
-            f"{where('test_images')}: images {dataset.test_images.shape[1:]}, "
-            f"expected {dataset.train_images.shape[1:]} as for training"
+            f"{location('test_images')}: found images of shape {dataset.test_images.shape[1:]}, "
+            f"expected {dataset.train_images.shape[1:]} as in the training images"
         )
     present = np.bincount(dataset.train_labels, minlength=count) > 0
     if not present.all():
-        missing = [name for name, there in zip(dataset.classes, present, strict=True) if not there]
+        missing = [name for name, found in zip(dataset.classes, present, strict=True) if not found]
         raise UserError(
-            f"{where('train_labels')}: no training image of {', '.join(missing)}; "
+            f"{location('train_labels')}: no training image of {', '.join(missing)}; "
             "every class needs at least one"
         )
 
 
 def save_dataset(folder: Path, dataset: Dataset) -> None:
-    """Write the four arrays as .npy, and summary.json, into `folder`.
+    """Write the four arrays as .npy files, and summary.json, into `folder`.
 
     Raises:
-        UserError: the data set does not pass `check_dataset`; nothing is written then.
+        UserError: `check_dataset` rejects the data set. In this case nothing is written.
     """
     check_dataset(dataset)
     for name in ARRAYS:
         array, path = getattr(dataset, name), folder / f"{name}.npy"
+        # A loader may have written the array to this file already.
         if not (isinstance(array, np.memmap) and path.absolute() == Path(str(array.filename))):
-            write_npy(path, array)  # what a loader has written by itself is there already
+            write_npy(path, array)
     write_json(folder / "summary.json", _summary(dataset))
 
 
 def open_dataset(folder: Path) -> Dataset:
-    """Open what `save_dataset` wrote; the arrays are read-only memory maps.
+    """Open the files of `save_dataset`; the arrays are read-only memory maps.
 
     Raises:
-        UserError: a file is missing, unreadable or does not fit the others; it is named.
+        UserError: a file is missing, unreadable or inconsistent with the others. The message
+            names it.
     """
     path = folder / "summary.json"
     try:
@@ -120,7 +124,7 @@ def open_dataset(folder: Path) -> Dataset:
         classes = tuple(map(str, summary["classes"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path}: not the summary of a data set ({error!r}); make it again with `dvc repro`"
+            f"{path}: not the summary of a data set ({error!r}); recreate it with `dvc repro`"
         ) from None
     arrays = {array: read_npy(folder / f"{array}.npy") for array in ARRAYS}
     dataset = Dataset(name, stand_in_for, classes, **arrays)
@@ -128,35 +132,45 @@ def open_dataset(folder: Path) -> Dataset:
     return dataset
 
 
+def describe(summary: Mapping[str, Any]) -> str:
+    """The name of the images, and of the data set that they replace.
+
+    >>> describe({"name": "UCI digits", "stand_in_for": "MNIST"})
+    'UCI digits, a stand-in for MNIST'
+    """
+    original = summary["stand_in_for"]
+    return f"{summary['name']}, a stand-in for {original}" if original else str(summary["name"])
+
+
 def _summary(dataset: Dataset) -> dict[str, Any]:
-    """What the files hold, in words and numbers that depend on nothing else."""
+    """The content of summary.json, which depends on the data set only."""
     return {
         "name": dataset.name,
         "stand_in_for": dataset.stand_in_for,
         "digest": _digest([getattr(dataset, array) for array in ARRAYS]),
         "classes": list(dataset.classes),
-        "train": _describe(dataset.train_images, dataset.train_labels, dataset.classes),
-        "test": _describe(dataset.test_images, dataset.test_labels, dataset.classes),
+        "train": _counts(dataset.train_images, dataset.train_labels, dataset.classes),
+        "test": _counts(dataset.test_images, dataset.test_labels, dataset.classes),
     }
 
 
-def _describe(images: Images, labels: Labels, classes: Sequence[str]) -> dict[str, Any]:
+def _counts(images: Images, labels: Labels, classes: Sequence[str]) -> dict[str, Any]:
     counts = np.bincount(labels, minlength=len(classes)).tolist()
     return {
         "images": len(images),
         "shape": list(images.shape[1:]),
         "counts": dict(zip(classes, counts, strict=True)),
-        # An integer sum is exact, so that the digits do not depend on the order of summation.
+        # A sum of integers is exact, so the mean does not depend on the order of summation.
         "mean_pixel": round(
-            sum(int(part.sum(dtype=np.int64)) for part in parts_of(images)) / images.size, 3
+            sum(int(chunk.sum(dtype=np.int64)) for chunk in chunks_of(images)) / images.size, 3
         ),
     }
 
 
 def _digest(arrays: Sequence[NDArray[Any]]) -> str:
-    """The first 16 hex digits of the SHA-256 over the arrays' bytes, little-endian, C order."""
+    """The first 16 hex digits of the SHA-256 of the bytes of all arrays, little-endian, C order."""
     digest = hashlib.sha256()
     for array in arrays:
-        for part in parts_of(array):
-            digest.update(np.ascontiguousarray(part, dtype=array.dtype.newbyteorder("<")).data)
+        for chunk in chunks_of(array):
+            digest.update(np.ascontiguousarray(chunk, dtype=array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A file from a mirror or the network: under its name only when size and checksum are right."""
+"""Download a file, and keep it only if its size and checksum are correct."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ def fetch(
     *,
     mirror: str | None,
 ) -> Path:
-    """Give the path of a file with known size and checksum; get it first if it is not there.
+    """Return the path of a file with a known size and checksum; downloads it if it is missing.
 
     Args:
-        filename: its name, in `folder` and at the mirror.
-        md5: its checksum, in hexadecimal. It guards against broken and foreign files.
-        size: in bytes. A source that announces or sends more is cut off at once.
-        addresses: public addresses of the file, tried in turn after the mirror.
-        folder: where it belongs.
+        filename: the name of the file, in `folder` and at the mirror.
+        md5: the MD5 in hexadecimal, to detect damaged and wrong files.
+        size: in bytes. If a source announces or sends more, the download stops at once.
+        addresses: public addresses of the file, tried in this order after the mirror.
+        folder: the folder for the file.
         mirror: a folder or an http(s) address that has the file under the same name, or None.
 
     Returns:
         `folder / filename`.
 
     Raises:
-        UserError: no source could be reached, or what one gave, or what lay in `folder`, has
-            another size or checksum (it is removed, so that the next try starts clean); an
-            address is not https, or http on the loopback interface, or has a password in it; the
-            mirror is no folder.
+        UserError: no source can be reached, the file has another size or checksum, an address
+            contains a password, an address is neither https nor http on the loopback interface, or
+            the mirror is not a folder. A file with another size or checksum is removed, so that
+            the next attempt starts clean.
     """
     path = folder / filename
     if path.is_file():
@@ -61,13 +61,13 @@ def fetch(
         path.unlink()
         raise UserError(
             f"{path}: md5 {found} ({found_size} bytes), expected {md5} ({size} bytes): "
-            "a broken or foreign file, removed; try again to get it anew"
+            "the file was damaged or wrong and has been removed; try again to download it"
         )
 
     failures = []
-    for source in [*_at_mirror(mirror, filename), *addresses]:
+    for source in [*_mirror_sources(mirror, filename), *addresses]:
         try:
-            _bring(source, path, md5, size)
+            _download(source, path, md5, size)
         except (OSError, http.client.HTTPException, ValueError) as error:
             failures.append(f"{source} ({first_line(error)})")
         else:
@@ -78,29 +78,31 @@ def fetch(
     )
 
 
-def _at_mirror(mirror: str | None, filename: str) -> list[str]:
-    """Where a mirror, if there is one, has the file."""
+def _mirror_sources(mirror: str | None, filename: str) -> list[str]:
+    """The path or address of the file at the mirror; empty without a mirror."""
     if not mirror:
         return []
     if "://" in mirror:
         return [f"{mirror.rstrip('/')}/{filename}"]
     if not Path(mirror).is_dir():
-        # If `https://` was forgotten, a password may stand before the host.
+        # If `https://` is missing, the text before the host may be a password.
         shown = mirror.rpartition("@")[2]
         raise UserError(f"DLVC_MIRROR: {shown} is neither a folder nor an http(s) address")
     return [str(Path(mirror) / filename)]
 
 
-def _bring(source: str, path: Path, md5: str, size: int) -> None:
-    """Copy a source to a file beside `path`, check it, and only then give it its name."""
+def _download(source: str, path: Path, md5: str, size: int) -> None:
+    """Copy a source to a temporary file beside `path`, check it, and rename it to `path`."""
     digest, received = new_md5(), 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")  # ours alone
-    expected = f"expected {size} bytes with md5 {md5}: a broken or foreign file, not kept"
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+    expected = (
+        f"expected {size} bytes with md5 {md5}: the file is damaged or wrong and was not kept"
+    )
     try:
         with (
             _open(source) as (stream, length),
-            partial.open("xb") as file,
+            temporary.open("xb") as file,
             tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as progress,
         ):
             if length is not None and length > size:
@@ -108,26 +110,26 @@ def _bring(source: str, path: Path, md5: str, size: int) -> None:
             while chunk := stream.read(min(CHUNK, size + 1 - received)):
                 received += len(chunk)
                 if received > size:
-                    raise UserError(f"{path}: {source} sends more, {expected}")
+                    raise UserError(f"{path}: {source} sends too many bytes, {expected}")
                 file.write(chunk)
                 digest.update(chunk)
                 progress.update(len(chunk))
         if digest.hexdigest() != md5:
-            promised = f" of {length}" if length not in (None, received) else ""
+            of_length = f" of {length}" if length not in (None, received) else ""
             raise UserError(
-                f"{path}: {source} gave {received}{promised} bytes with md5 {digest.hexdigest()}, "
-                f"{expected}; try again or another mirror"
+                f"{path}: {source} sent {received}{of_length} bytes with md5 {digest.hexdigest()}, "
+                f"{expected}; try again or use another mirror"
             )
-        partial.replace(path)
+        temporary.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def _open(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
-    """A stream of a file's content, and its length if known."""
+    """Open a source; yields a stream of its content, and its length if known."""
     if "://" not in source:
-        if not Path(source).is_file():  # a pipe would keep us waiting for its writer
+        if not Path(source).is_file():  # opening a pipe would wait for its writer
             raise FileNotFoundError("there is no such file")
         with Path(source).open("rb") as file:
             yield file, Path(source).stat().st_size
@@ -135,27 +137,27 @@ def _open(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
     _check_address(source)
     handlers: list[HTTPRedirectHandler | ProxyHandler] = [_CheckedRedirects()]
     if urlsplit(source).hostname in LOOPBACK:
-        handlers.append(ProxyHandler({}))  # a proxy has another loopback interface than we
-    request = Request(source, headers={"User-Agent": "dlvc"})  # noqa: S310 - just checked
+        handlers.append(ProxyHandler({}))  # a proxy would use its own loopback interface
+    request = Request(source, headers={"User-Agent": "dlvc"})  # noqa: S310 - checked above
     with build_opener(*handlers).open(request, timeout=TIMEOUT) as response:
         yield response, response.length
 
 
 def _check_address(address: str) -> None:
-    """Refuse what could be read or changed on its way, and what holds a secret."""
-    if "@" in address:  # before it is taken apart: an error of that could quote the password
+    """Raise an error for an address that holds a password or is neither https nor loopback."""
+    if "@" in address:  # first, because an error of urlsplit could quote the password
         raise UserError(
-            f"{address}: not fetched with a name or password; expected an address without `@`"
+            f"{address}: must not contain a user name or password; expected an address without `@`"
         )
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise UserError(
-            f"{address}: not fetched from there; expected https://, or http:// on 127.0.0.1"
+            f"{address}: the connection is not secure; expected https://, or http:// on 127.0.0.1"
         )
 
 
 class _CheckedRedirects(HTTPRedirectHandler):
-    """A redirection must not lead to where we would not have gone by ourselves."""
+    """Follows a redirection only if `_check_address` accepts the new address."""
 
     def redirect_request(
         self,

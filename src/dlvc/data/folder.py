@@ -1,4 +1,4 @@
-"""Anybody's own pictures: train/<class>/* and test/<class>/*, in a folder or a .zip."""
+"""Load the user's own pictures, train/<class>/* and test/<class>/*, from a folder or a .zip."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ from dvcview.files.artifacts import npy_writer, read_npy
 
 CLASSES = 10  # every model has ten outputs
 SUFFIXES = (".png", ".jpg", ".jpeg")
-LAYOUT = "train/<class>/* and test/<class>/* with pictures .png, .jpg or .jpeg"
-LARGEST_FILE = 200_000_000  # bytes, unpacked; a small .zip can hold a file that fills the memory
+LAYOUT = "train/<class>/* and test/<class>/* (.png, .jpg or .jpeg pictures)"
+LARGEST_FILE = 200_000_000  # bytes, unpacked; a file in a small .zip could fill the memory
 MOST_MEMBERS = 1_000_000
-MOST_UNPACKED = 100  # times the size of the .zip: pictures are compressed already
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, undecodable bytes, ends of lines
-PACKED = (ZIP_STORED, ZIP_DEFLATED)  # of the other methods zipfile unpacks all at once
+MOST_UNPACKED = 100  # times the size of the .zip; pictures are already compressed
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, undecodable bytes, line ends
+METHODS = (ZIP_STORED, ZIP_DEFLATED)  # zipfile unpacks other methods without a memory limit
 
 Open = Callable[[str], IO[bytes]]
-Names = dict[str, list[str]]  # of the pictures of each class
+Names = dict[str, list[str]]  # the names of the pictures, by class
 
 
 def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
-    """Read pictures that lie as train/<class>/* and test/<class>/*.
+    """Read pictures from train/<class>/* and test/<class>/*.
 
-    They are turned upright, made gray or RGB, and resized (bilinear, antialiased) as `shape`
-    asks. A .zip is read as it is, without unpacking it. Both may have one folder around train
-    and test. Hidden files and other files than pictures are passed over. There may be more of them
-    than memory holds: they are written one by one, and what is returned are memory maps.
+    Each picture is turned upright, converted to gray or RGB, and resized to `shape` (bilinear,
+    antialiased). A .zip is not unpacked to disk. The folders train and test may lie in one
+    enclosing folder. Hidden files, and files other than pictures, are ignored. The pictures are
+    written to disk one by one and returned as memory maps, so they need not fit into memory.
 
     Args:
         path: a folder or a .zip file.
         shape: (28, 28) for gray pictures, (32, 32, 3) for RGB.
-        into: the folder where train_images.npy and test_images.npy are to be.
+        into: the folder for train_images.npy and test_images.npy.
 
     Returns:
-        images uint8 (N, *shape), sorted by class and name; the classes sorted by name.
+        images uint8 (N, *shape), sorted by class and name; the classes are sorted by name.
 
     Raises:
-        UserError: no pictures in that layout, not ten classes, other classes for testing than for
-            training, a broken or huge picture, a broken, encrypted or unsafe .zip, or one that
-            unpacks to more than a hundred times its size.
+        UserError: there are no pictures in this layout, there are not ten classes, training and
+            test classes differ, a picture is damaged or too large, or the .zip is damaged,
+            encrypted, unsafe or unpacks to more than a hundred times its size.
     """
     with _source(path) as (names, open_file):
         train, test = _layout(path, names)
@@ -77,9 +77,9 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
 
 @contextmanager
 def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
-    """The names of all files, relative to `path`, and a function that opens one."""
+    """Yield the names of all files, relative to `path`, and a function that opens one of them."""
     if path.is_dir():
-        # No deeper than top/train/class/folder/file: enough to see a layout that is not ours.
+        # Five levels, top/train/class/folder/file, are enough to recognise a wrong layout.
         depths = ("/".join("*" * depth) for depth in range(1, 6))
         files = (file for depth in depths for file in path.glob(depth))
         yield [file.relative_to(path).as_posix() for file in files], partial(_open, path)
@@ -94,46 +94,49 @@ def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
         with archive:
             yield _members(archive, path), partial(_unpack, path, archive)
     else:
-        raise UserError(f"{path}: not there; expected a folder or a .zip with {LAYOUT}")
+        raise UserError(
+            f"{path}: no such folder or file; expected a folder or a .zip with {LAYOUT}"
+        )
 
 
 def _members(archive: ZipFile, path: Path) -> list[str]:
-    """The names in a .zip, after refusing what no honest archive of pictures contains."""
+    """The names of the members of a .zip; raises an error if a member or the total is unsafe."""
     members = archive.infolist()
     seen: set[str] = set()
     for member in members:
         problem = _problem(member)
         if member.filename in seen:
-            problem = "is there twice"
+            problem = "occurs twice"
         if problem:
             name = member.orig_filename[:200]
             raise UserError(
-                f"{path}: member {name!r} {problem}; pack it again with plain files only"
+                f"{path}: member {name!r} {problem}; create the .zip again with plain files only"
             )
         seen.add(member.filename)
     unpacked = sum(member.file_size for member in members)
     size = path.stat().st_size
     if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED * size:
         raise UserError(
-            f"{path}: {len(members)} members that unpack to {unpacked} bytes, allowed are "
-            f"{MOST_MEMBERS} and {MOST_UNPACKED} times its {size} bytes; take a folder instead"
+            f"{path}: {len(members)} members that unpack to {unpacked} bytes, the limits are "
+            f"{MOST_MEMBERS} members and {MOST_UNPACKED} times the {size} bytes of the .zip; "
+            "use a folder instead"
         )
     return [member.filename for member in members]
 
 
 def _problem(member: ZipInfo) -> str | None:
-    """What is wrong with a member of a .zip, if anything is."""
+    """The reason to reject a member of a .zip, or None."""
     name = member.orig_filename
     if name.startswith("/") or "\\" in name or ".." in name.split("/"):
-        return "leads out of the archive or has a backslash"
+        return "has a path that leads outside the archive or contains a backslash"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a symbolic link"
     if member.flag_bits & 0x1:
         return "is encrypted"
-    if member.compress_type not in PACKED:
-        return "is compressed otherwise than by deflate"
+    if member.compress_type not in METHODS:
+        return "uses a compression method other than deflate"
     if member.file_size > LARGEST_FILE:
-        return f"unpacks to {member.file_size} bytes, allowed are {LARGEST_FILE}"
+        return f"unpacks to {member.file_size} bytes, the limit is {LARGEST_FILE}"
     return None
 
 
@@ -142,15 +145,16 @@ def _open(path: Path, name: str) -> IO[bytes]:
     try:
         found = file.stat()
         if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_FILE:
-            # In memory Pillow gets what is there; of a file it asks for what a header announces.
+            # From a file, Pillow would request as many bytes as a header announces.
             return BytesIO(file.read_bytes())
     except OSError as error:
         raise UserError(
             f"{file}: cannot be read ({error.strerror}); replace or remove it"
         ) from None
-    # A pipe would keep us waiting for its writer, a device might never end.
+    # Reading a pipe could wait for ever, and a device may have no end.
     raise UserError(
-        f"{file}: no file, or {found.st_size} bytes, allowed are {LARGEST_FILE}; remove it"
+        f"{file}: not a regular file, or too large ({found.st_size} bytes, the limit is "
+        f"{LARGEST_FILE}); remove it"
     )
 
 
@@ -158,37 +162,37 @@ def _unpack(path: Path, archive: ZipFile, name: str) -> IO[bytes]:
     member = archive.getinfo(name)
     try:
         with archive.open(member) as file:
-            # `archive.read` would unpack what is there, and only then look at what was announced.
+            # `archive.read` would unpack everything before it checks the announced size.
             content = file.read(member.file_size)
         if len(content) != member.file_size:
-            raise BadZipFile(f"{len(content)} bytes, announced are {member.file_size}")
+            raise BadZipFile(f"it has {len(content)} bytes and announces {member.file_size}")
     except Exception as error:  # BadZipFile, zlib.error, EOFError, …: a damaged archive
         problem = first_line(error)
         raise UserError(
-            f"{path}: member {name!r} is damaged ({problem}); pack or download the .zip again"
+            f"{path}: member {name!r} is damaged ({problem}); create or download the .zip again"
         ) from None
     return BytesIO(content)
 
 
 def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
-    """Sort the names of the pictures into training and testing, by class.
+    """Group the names of the pictures by class, for training and for testing.
 
     Raises:
-        UserError: they do not lie as expected.
+        UserError: the layout differs from `LAYOUT`, or there are not ten classes.
     """
     pictures = [name for name in names if _is_picture(PurePosixPath(name))]
     for name in pictures:
         if any(category(letter) in UNPRINTABLE for letter in name):
-            raise UserError(f"{path}: {name!r} has a name that is no text; rename it")
+            raise UserError(f"{path}: the name {name!r} has unprintable characters; rename it")
     tops = {PurePosixPath(name).parts[0] for name in pictures}
-    inside = 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
+    depth = 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
     parts: dict[str, Names] = {"train": {}, "test": {}}
     for name in pictures:
-        part, *rest = PurePosixPath(name).parts[inside:]
+        part, *rest = PurePosixPath(name).parts[depth:]
         if part not in parts:
             continue
         if len(rest) != 2:
-            raise UserError(f"{path}: {name} is in no class; expected {LAYOUT}")
+            raise UserError(f"{path}: {name} is not in the folder of a class; expected {LAYOUT}")
         parts[part].setdefault(rest[0], []).append(name)
 
     train, test = parts["train"], parts["test"]
@@ -202,12 +206,12 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
         )
     if train.keys() != test.keys():
         raise UserError(
-            f"{path}: classes only in train: {_list(train.keys() - test.keys())}; "
-            f"only in test: {_list(test.keys() - train.keys())}; expected the same in both"
+            f"{path}: classes only in train: {_join(train.keys() - test.keys())}; "
+            f"only in test: {_join(test.keys() - train.keys())}; expected the same classes in both"
         )
     if len(train) != CLASSES:
         raise UserError(
-            f"{path}: {len(train)} classes ({_list(train)}), expected {CLASSES}: "
+            f"{path}: {len(train)} classes ({_join(train)}), expected {CLASSES}: "
             f"the models have {CLASSES} outputs"
         )
     return train, test
@@ -218,5 +222,5 @@ def _is_picture(name: PurePosixPath) -> bool:
     return name.suffix.lower() in SUFFIXES and not hidden
 
 
-def _list(classes: Iterable[str]) -> str:
+def _join(classes: Iterable[str]) -> str:
     return ", ".join(sorted(classes)[:12]) or "none"

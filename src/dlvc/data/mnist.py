@@ -14,36 +14,36 @@ from dlvc.data.dataset import DIGIT_SHAPE, Dataset, Images
 from dlvc.data.fetch import fetch
 from dvcview.errors import UserError, first_line
 
-SIZES = {  # bytes of the files as published
+SIZES = {  # bytes of the published files
     "train-images-idx3-ubyte.gz": 9_912_422,
     "train-labels-idx1-ubyte.gz": 28_881,
     "t10k-images-idx3-ubyte.gz": 1_648_877,
     "t10k-labels-idx1-ubyte.gz": 4_542,
 }
-MOST = 60_000  # images or labels in one file; a small file can claim to hold billions
-UNSIGNED_BYTE = 8  # the format's number for this dtype
+MAX_ITEMS = 60_000  # images or labels in one file; a small file can announce billions
+UNSIGNED_BYTE = 8  # the code of this dtype in the IDX format
 
 
 def load_mnist(raw: Path, mirror: str | None) -> Dataset:
-    """Read MNIST, after downloading what is missing of its four files.
+    """Read MNIST, after downloading those of its four files that are missing.
 
     Args:
-        raw: the folder of all downloads. Its mnist/ holds the four .gz files as published,
-            verified, and nothing else.
+        raw: the folder of all downloads. Its subfolder mnist/ holds the four verified .gz files as
+            published, and nothing else.
         mirror: a folder or an http(s) address that has these files, tried first, or None.
 
     Returns:
         images uint8 (60000, 28, 28) for training, (10000, 28, 28) for testing, white on black.
 
     Raises:
-        UserError: a file cannot be fetched, or is not the published one (see `fetch`).
+        UserError: a file cannot be downloaded, or is not the published one (see `fetch`).
 
-    Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits; file names,
-    checksums and addresses are torchvision's.
+    Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits. The file
+    names, checksums and addresses come from torchvision.
     """
     from torchvision.datasets import MNIST
 
-    # torchvision also lists an address without https, which we would not trust.
+    # torchvision also lists an address without https, which `fetch` does not accept.
     servers = [server for server in MNIST.mirrors if server.startswith("https://")]
     train_images, train_labels, test_images, test_labels = (
         read_idx(
@@ -71,43 +71,44 @@ def load_mnist(raw: Path, mirror: str | None) -> Dataset:
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> Images:
-    """Read a gzipped IDX file of unsigned bytes, the format of MNIST, in bounded memory.
+    """Read a gzipped IDX file of unsigned bytes, the file format of MNIST, in bounded memory.
 
     Args:
         path: the file.
-        shape: of one item: (28, 28) for images, () for labels.
+        shape: the shape of one item: (28, 28) for images, () for labels.
 
     Returns:
-        uint8 (N, *shape), N up to 60,000.
+        uint8 (N, *shape), with N up to 60,000.
 
     Raises:
-        UserError: not gzip, or damaged; another dtype or shape; more or fewer bytes than its
-            header announces.
+        UserError: the file is damaged or not gzip, its header states another dtype or shape, or it
+            has more or fewer bytes than its header announces.
     """
     words = struct.Struct(f">{2 + len(shape)}I")
     expected = UNSIGNED_BYTE << 8 | 1 + len(shape)
     try:
         with gzip.open(path) as file:
             header = file.read(words.size)
-            # One that ends early is filled up, to a number that no file has.
+            # A header that ends early is padded with bytes that make it invalid.
             magic, *lengths = words.unpack(header.ljust(words.size, b"\xff"))
-            if magic != expected or (*lengths[1:],) != shape or lengths[0] > MOST:
+            if magic != expected or (*lengths[1:],) != shape or lengths[0] > MAX_ITEMS:
                 raise UserError(
                     f"{path}: its header is {header.hex(' ', -4)}, expected {expected:08x} and the "
-                    f"lengths (N, {', '.join(map(str, shape))}), N up to {MOST}; "
-                    "remove the file, it will be fetched again"
+                    f"lengths (N, {', '.join(map(str, shape))}) with N up to {MAX_ITEMS}; "
+                    "remove the file so that it is downloaded again"
                 )
             size = math.prod(lengths)
-            content = file.read(size + 1)  # the end of the file is where gzip checks its sum
+            # One byte more, because gzip verifies its checksum at the end of the file.
+            content = file.read(size + 1)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise UserError(
-            f"{path}: not a readable gzip file of IDX ({first_line(error)}); "
-            "remove the file, it will be fetched again"
+            f"{path}: not a readable gzipped IDX file ({first_line(error)}); "
+            "remove the file so that it is downloaded again"
         ) from None
     if len(content) != size:
         found = f"more than {size}" if len(content) > size else str(len(content))
         raise UserError(
-            f"{path}: its header announces {size} bytes, it has {found}; "
-            "remove the file, it will be fetched again"
+            f"{path}: its header announces {size} bytes, but the file has {found}; "
+            "remove the file so that it is downloaded again"
         )
     return np.frombuffer(bytearray(content), np.uint8).reshape(lengths)

@@ -1,1 +1,1 @@
-"""What the lectures leave to do: each module trains what one of their claims is about."""
+"""The exercises that the lectures leave to do, one module each: `train(settings, trainings)`."""

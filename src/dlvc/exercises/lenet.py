@@ -1,4 +1,4 @@
-"""Lecture 29's exercise: a hundred epochs, and what becomes of the first kernels (claim 29-3)."""
+"""Lecture 29: a hundred epochs of LeNet, and how its first kernels change (claim 29-3)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dlvc.params.schema import TrainingExercise
 from dlvc.training.optimizers import Adam
 
 
-def train_long(settings: TrainingExercise, trainings: Trainings) -> None:
-    """One LeNet a seed; keeps conv1's kernels before and after, `(seeds, 2, 6, 5, 5)`."""
-    training = trainings.training(
+def train(settings: TrainingExercise, trainings: Trainings) -> None:
+    """Train LeNet; the array `conv1` `(seeds, 2, 6, 5, 5)` has its kernels before and after."""
+    trainer = trainings.trainer(
         LeNet,
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
@@ -24,8 +24,8 @@ def train_long(settings: TrainingExercise, trainings: Trainings) -> None:
         batch_size=settings.batch_size,
     )
     kernels = [
-        np.stack([conv1(training.initial(trained.seed)), conv1(trained.model)])
-        for trained in trainings.run("LeNet", training)
+        np.stack([conv1(trainer.init_model(trained.seed)), conv1(trained.model)])
+        for trained in trainings.run("LeNet", trainer)
     ]
     trainings.arrays["conv1"] = np.stack(kernels)
 

@@ -1,6 +1,7 @@
-"""What each model costs in numbers to learn, operations, and memory while it trains.
+"""What each model costs: parameters, operations, and memory during training.
 
-Nothing here is timed: everything is counted, and the same on every machine.
+The numbers are counted, not measured, so they are the same on every machine. The models are on
+torch's meta device: their tensors have shapes and no values, and nothing is computed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from torchvision.models import densenet121, resnet18, resnet34, resnet50, vgg16
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp.network import MLP
 from dlvc.models.perceptron import Perceptron
-from dlvc.training.initialization import initialise
 from dlvc.training.summary import count_parameters
 
 FLOAT = 4  # bytes of a float32
@@ -26,10 +26,10 @@ FLOAT = 4  # bytes of a float32
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one model: a row of models.csv.
+    """The cost of one model: a row of models.csv.
 
-    `operations` are those of a forward pass of one image: a multiplication and an addition are two.
-    `activation_bytes` is what one more image in a batch makes autograd keep for the way back.
+    `operations` are those of a forward pass of one image; a multiplication and an addition are two.
+    `activation_bytes` is what autograd stores for the backward pass for each image in a batch.
     """
 
     model: str
@@ -41,35 +41,37 @@ class Cost:
 
 
 def model_costs(image_size: int) -> Iterator[Cost]:
-    """The course's models, and those that lecture 40 compares with.
+    """The costs of the course's models, and of the models that lecture 40 compares.
 
-    The large ones are for 1,000 classes, at `image_size` pixels.
+    The large models have 1,000 classes and images of `image_size` pixels.
     """
-    digits = torch.zeros(3, 28, 28, dtype=torch.uint8)
-    yield cost("perceptron", lambda: Perceptron(9), torch.zeros(3, 9))
+    digits = torch.zeros(3, 28, 28, dtype=torch.uint8, device="meta")
+    yield cost("perceptron", lambda: Perceptron(9), torch.zeros(3, 9, device="meta"))
     yield cost("MLP", MLP, digits)
     yield cost("LeNet", LeNet, digits)
-    photos = torch.zeros(3, 3, image_size, image_size)
-    for name, build in (
+    photos = torch.zeros(3, 3, image_size, image_size, device="meta")
+    for name, model_fn in (
         ("DenseNet-121", densenet121),
         ("ResNet-18", resnet18),
         ("ResNet-34", resnet34),
         ("ResNet-50", resnet50),
         ("VGG-16", vgg16),
     ):
-        yield cost(name, build, photos)
+        yield cost(name, model_fn, photos)
 
 
-def cost(name: str, build: Callable[[], nn.Module], inputs: Tensor) -> Cost:
-    """Of a model that takes `inputs`, a batch of three.
+def cost(name: str, model_fn: Callable[[], nn.Module], inputs: Tensor) -> Cost:
+    """The cost of a model with these inputs, a batch of three on the meta device.
 
-    Two and three are compared: batch normalisation cannot train on one small image.
+    The activations are the difference between a batch of three and one of two, because batch
+    normalization cannot train on a single small image.
     """
-    model = initialise(build, seed=0)
+    with torch.device("meta"):
+        model = model_fn()
     parameters = count_parameters(model)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.eval()(inputs[:1])
-    three, two = (kept_for_backward(model.train(), [inputs[:n].clone()]) for n in (3, 2))
+    three, two = (stored_bytes(model.train(), [inputs[:n].clone()]) for n in (3, 2))
     return Cost(
         name,
         "x".join(map(str, inputs.shape[1:])),
@@ -80,59 +82,63 @@ def cost(name: str, build: Callable[[], nn.Module], inputs: Tensor) -> Cost:
     )
 
 
-def kept_for_backward(model: nn.Module, batches: list[Tensor]) -> int:
-    """The bytes that autograd keeps until it goes backward from the sum of the batches' losses.
+def stored_bytes(model: nn.Module, batches: list[Tensor]) -> int:
+    """The bytes that autograd stores until the backward pass of the sum of the batches' losses.
 
-    The parameters are not counted: they are there anyhow.
+    The parameters are not counted, because they are stored anyway.
     """
-    parameters = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    kept: dict[int, int] = {}
+    parameters = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
+    stored: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = storage.nbytes()
+        if storage._cdata not in parameters:
+            stored[storage._cdata] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        labels = [torch.zeros(len(batch), dtype=torch.int64) for batch in batches]
+        labels = [
+            torch.zeros(len(batch), dtype=torch.int64, device=batch.device) for batch in batches
+        ]
         losses = [
             F.cross_entropy(model(batch), label)
             for batch, label in zip(batches, labels, strict=True)
         ]
         total = torch.stack(losses).sum()
-    kept_bytes = sum(kept.values())
-    del total  # all of it had to be there at once, or two tensors could have had one address
-    return kept_bytes
+    result = sum(stored.values())
+    del total  # until here, or two tensors could have had the same storage one after the other
+    return result
 
 
 def activation_rows(batch_size: int, batches: int) -> Iterator[dict[str, int]]:
-    """Of lecture 24's MLP: what is kept of one batch, and of several whose losses are added up."""
-    model = initialise(MLP, seed=0)
-    batch = torch.zeros(batch_size, 28, 28, dtype=torch.uint8)
+    """The stored bytes of lecture 24's MLP for one batch, and for several with summed losses."""
+    with torch.device("meta"):
+        model = MLP()
+        batch = torch.zeros(batch_size, 28, 28, dtype=torch.uint8)
     for count in (1, batches):
-        kept = kept_for_backward(model, [batch] * count)
-        yield {"batches": count, "images": count * batch_size, "activation_bytes": kept}
+        stored = stored_bytes(model, [batch] * count)
+        yield {"batches": count, "images": count * batch_size, "activation_bytes": stored}
 
 
 def size_rows() -> Iterator[dict[str, object]]:
-    """Of LeNet at two image sizes and two batch sizes: what it learns, and what it puts out.
+    """The parameters and outputs of LeNet at two image sizes and two batch sizes.
 
-    At another size than 32 px the first linear layer has as many inputs as there are then.
+    At another size than 32 px the first linear layer has another number of inputs.
     """
-    lenet = initialise(LeNet, seed=0)
+    with torch.device("meta"):
+        lenet = LeNet()
     convolutions = nn.Sequential(lenet.conv1, nn.MaxPool2d(2), lenet.conv2, nn.MaxPool2d(2))
     linear = [lenet.fc2, lenet.fc3]
     for size in (32, 64):
         for batch in (1, 2):
             with torch.no_grad():
-                shape = convolutions(torch.zeros(batch, 1, size, size)).shape
+                shape = convolutions(torch.zeros(batch, 1, size, size, device="meta")).shape
             fc1 = math.prod(shape[1:]) * lenet.fc1.out_features + lenet.fc1.out_features
-            learned = count_parameters(convolutions)
+            in_convolutions = count_parameters(convolutions)
             yield {
                 "image_size": size,
                 "batch_size": batch,
-                "convolution_parameters": learned,
-                "parameters": learned + fc1 + sum(map(count_parameters, linear)),
+                "convolution_parameters": in_convolutions,
+                "parameters": in_convolutions + fc1 + sum(map(count_parameters, linear)),
                 "convolution_output": "x".join(map(str, shape)),
             }

@@ -1,4 +1,4 @@
-"""Lecture 5's exercise: more epochs, and other rates (claims 05-3, 05-4)."""
+"""Lecture 5: more epochs of the perceptron, and other learning rates (claims 05-3, 05-4)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from functools import partial
 from dlvc.exercises.trainings import Trainings
 from dlvc.models.perceptron import Perceptron, one_hot_mse
 from dlvc.params.schema import PerceptronExercise
-from dlvc.training.optimizers import GradientDescent
+from dlvc.training.optimizers import SGD
 
 
-def train_at_rates(settings: PerceptronExercise, trainings: Trainings) -> None:
-    """One training for each rate, one update an epoch."""
+def train(settings: PerceptronExercise, trainings: Trainings) -> None:
+    """Train the perceptron with one update per epoch at each rate."""
     features = trainings.train.images.shape[1]
     for rate in settings.learning_rates:
-        training = trainings.training(
+        trainer = trainings.trainer(
             partial(Perceptron, features),
             one_hot_mse,
-            partial(GradientDescent, learning_rate=rate),
+            partial(SGD, learning_rate=rate),
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             accumulate=True,
         )
-        trainings.run(f"rate {rate:g}", training)
+        trainings.run(f"rate {rate:g}", trainer)

@@ -1,4 +1,4 @@
-"""Lecture 40's comparison: a residual network under DenseNet's training (claim 40-2)."""
+"""Lecture 40: a residual network, trained as DenseNet is (claim 40-2)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dlvc.params.schema import ResNetExercise
 from dlvc.training.optimizers import Adam
 
 
-def train_resnet(settings: ResNetExercise, trainings: Trainings) -> None:
-    """ResNet-18 on photographs."""
-    training = trainings.training(
+def train(settings: ResNetExercise, trainings: Trainings) -> None:
+    """Train ResNet-18 on photographs."""
+    trainer = trainings.trainer(
         partial(ResNet18, settings.image_size),
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
     )
-    trainings.run("ResNet-18", training)
+    trainings.run("ResNet-18", trainer)

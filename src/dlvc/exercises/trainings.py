@@ -1,4 +1,4 @@
-"""The trainings of an exercise: on which images, from which seeds, and what they bring."""
+"""The trainings of an exercise: they run one after the other and collect their results."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from dlvc.training.optimizers import Optimizer
 from dlvc.training.results import curve_rows
 from dlvc.training.runtime import Runtime
 from dlvc.training.samples import Samples
-from dlvc.training.state import Epoch
-from dlvc.training.trainer import Trained, Training
+from dlvc.training.state import EpochResult
+from dlvc.training.trainer import Trained, Trainer
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass
 class Trainings:
-    """The trainings of one exercise, one after the other, each from the same seeds.
+    """The trainings of one exercise, each from the same seeds.
 
-    `rows` are those of trainings.csv: name and seed of a training, then the columns of curves.csv.
-    Of a training that diverged they are the epochs before, and `diverged` has its name and seed.
-    `arrays` are what else an exercise wants to keep, by the names of their files. `stage` and
-    `params` are what checkpoints are known by.
+    Attributes:
+        stage: the name of the stage, for the names of checkpoints.
+        params: its parameters, which checkpoints depend on.
+        seeds: the seeds of every training.
+        runtime: where and how torch computes.
+        train, test: the images.
+        rows: the rows of trainings.csv: name and seed of a training, and the columns of curves.csv.
+            A training that diverged has the epochs before that.
+        diverged: the name and seed of each training that diverged.
+        arrays: further results, by the names of their files.
     """
 
     stage: str
@@ -44,19 +50,19 @@ class Trainings:
     diverged: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
-    def training(
+    def trainer(
         self,
-        build: Callable[[], Model],
+        model_fn: Callable[[], Model],
         loss_function: LossFunction,
         optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
         *,
         epochs: int,
         batch_size: int,
         accumulate: bool = False,
-    ) -> Training[Model]:
-        """A training on these images, in this runtime."""
-        return Training(
-            build,
+    ) -> Trainer[Model]:
+        """A trainer for these images in this runtime."""
+        return Trainer(
+            model_fn,
             loss_function,
             optimizer,
             self.train,
@@ -67,17 +73,17 @@ class Trainings:
             accumulate=accumulate,
         )
 
-    def run(self, name: str, training: Training[Model]) -> list[Trained[Model]]:
-        """Train from every seed; a line is printed when one has ended."""
-        return [self._run(name, training, seed) for seed in self.seeds]
+    def run(self, name: str, trainer: Trainer[Model]) -> list[Trained[Model]]:
+        """Train from every seed; prints one line for each."""
+        return [self._run(name, trainer, seed) for seed in self.seeds]
 
-    def _run(self, name: str, training: Training[Model], seed: int) -> Trained[Model]:
-        curve: list[Epoch] = []
-        place = f"{self.stage}_{name.replace(' ', '_')}_seed_{seed}"
-        with Checkpoint(place, self.params) as checkpoint:
-            model, epochs = training.begin(seed, checkpoint)
+    def _run(self, name: str, trainer: Trainer[Model], seed: int) -> Trained[Model]:
+        curve: list[EpochResult] = []
+        checkpoint_name = f"{self.stage}_{name.replace(' ', '_')}_seed_{seed}"
+        with Checkpoint(checkpoint_name, self.params) as checkpoint:
+            model, epochs = trainer.fit_iter(seed, checkpoint)
             try:
-                curve.extend(epochs)  # what came before an error is kept
+                curve.extend(epochs)  # keeps the epochs before an error
             except DivergedError as error:
                 self.diverged.append({"training": name, "seed": seed})
                 print(f"{name}, seed {seed}: {error}", flush=True)
@@ -88,8 +94,8 @@ class Trainings:
         return Trained(seed, model, curve)
 
 
-def some(samples: Samples, count: int, seed: int) -> Samples:
-    """As many samples, drawn without replacement; all of them where there are not more."""
+def subset(samples: Samples, count: int, seed: int) -> Samples:
+    """`count` samples, drawn without replacement; all samples if there are not more."""
     if count >= len(samples):
         return samples
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""The nine texture features of lecture 3, which lecture 5 classifies: arrays in, arrays out."""
+"""The nine texture features of lecture 3, which lecture 5 classifies, as functions on arrays."""
 
 from dlvc.features.extraction import FEATURE_NAMES, extract
 from dlvc.features.gabor import gabor_magnitude

@@ -1,4 +1,4 @@
-"""All nine features of a set of images, a chunk of images at a time."""
+"""All nine features of a set of images, computed in chunks of images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlvc.features.glcm import PROPERTIES, cooccurring_pairs, graycoprops
 from dlvc.features.gray import check_images, to_gray
 from dlvc.features.histogram import histogram_energy_entropy
 from dlvc.features.lbp import local_binary_pattern
-from dvcview.files.memmap import part_of
+from dvcview.files.memmap import chunk_of
 
 FEATURE_NAMES = (
     "lbp_energy",
@@ -23,7 +23,8 @@ FEATURE_NAMES = (
     "gabor_energy",
     "gabor_entropy",
 )
-CHUNK_PIXELS = 1 << 18  # 256 images of 32 x 32: fewer, and Python between them holds two threads up
+# 256 images of 32 x 32. With smaller chunks, the Python code between them slows two threads down.
+CHUNK_PIXELS = 1 << 18
 
 
 def extract(
@@ -41,21 +42,25 @@ def extract(
     threads: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> NDArray[np.float64]:
-    """The feature vectors of lecture 3, not normalised; the defaults are the notebook's values.
+    """The feature vectors of lecture 3, not normalised. The defaults are the notebook's values.
 
     Parameters
     ----------
-    images : (N, H, W) gray or (N, H, W, 3) RGB, uint8; may be a memory map larger than memory
+    images : (N, H, W) gray or (N, H, W, 3) RGB, uint8; a memory map may be larger than memory
     lbp_neighbours, lbp_radius : see `local_binary_pattern`; radius in pixels
     glcm_distance, glcm_angle, glcm_levels : see `cooccurring_pairs`; in pixels, radians, levels
     gabor_frequency, gabor_theta : see `gabor_magnitude`; in cycles per pixel, radians
     lbp_bins, gabor_bins : bins of the two histograms, see `histogram_energy_entropy`
-    threads : how many chunks are worked on at a time, None for one a core; changes no value
+    threads : number of chunks computed at a time, None for one per core; does not change the result
     progress : called after each chunk with the number of images done so far
 
     Returns
     -------
-    (N, 9) float64, the columns in the order of `FEATURE_NAMES`
+    (N, 9) float64, with the columns in the order of `FEATURE_NAMES`
+
+    Raises
+    ------
+    ValueError : `images` have another dtype or shape or are too small, or a parameter is invalid
     """
     check_images(images)
     features = np.empty((len(images), len(FEATURE_NAMES)))
@@ -63,7 +68,7 @@ def extract(
     step = max(1, CHUNK_PIXELS // (height * width))
 
     def extract_from(start: int) -> int:
-        gray = to_gray(part_of(images, start, start + step))  # (n, H, W)
+        gray = to_gray(chunk_of(images, start, start + step))  # (n, H, W)
         codes = local_binary_pattern(gray, lbp_neighbours, lbp_radius)
         pairs = cooccurring_pairs(gray, glcm_distance, glcm_angle, glcm_levels)
         magnitudes = gabor_magnitude(gray, gabor_frequency, gabor_theta)

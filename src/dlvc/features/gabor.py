@@ -1,4 +1,4 @@
-"""Gabor filter: how strongly one spatial frequency is present around each pixel."""
+"""Gabor filter: the strength of one spatial frequency around each pixel."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dlvc.features.gray import check_gray
 def gabor_magnitude(
     images: NDArray[np.uint8], frequency: float = 0.6, theta: float = 0
 ) -> NDArray[np.int64]:
-    """Squared magnitude of the Gabor response, halved: ⌊(real² + imag²) / 2⌋.
+    """Half the squared magnitude of the Gabor response: ⌊(real² + imag²) / 2⌋.
 
-    The kernel is a plane wave under a Gaussian, with σ ∝ 1 / f (bandwidth of one octave) and
+    The kernel is a plane wave times a Gaussian, with σ ∝ 1 / f (bandwidth of one octave) and
     x' = x cos θ + y sin θ, y' = −x sin θ + y cos θ:
 
         g(x, y) = exp(−(x'² + y'²) / 2σ² + 2πi f x') / 2πσ²
@@ -24,7 +24,7 @@ def gabor_magnitude(
     ----------
     images : (N, H, W) uint8, gray
     frequency : f, in cycles per pixel
-    theta : θ, direction of the wave in radians; 0 is along a row
+    theta : θ, direction of the wave in radians; 0 is along the rows
 
     Returns
     -------
@@ -32,13 +32,13 @@ def gabor_magnitude(
 
     Notes
     -----
-    Real and imaginary response are whole numbers, the fraction cut off (towards zero: 2.7 → 2,
-    −2.7 → −2), before they are squared. That is no choice of ours: the lecture's notebook calls
-    `skimage.filters.gabor` on an integer array, and `scipy.ndimage.convolve`, which does the
-    work there, answers in its input's type. Beyond the border the image is mirrored.
+    The real and imaginary responses are truncated to whole numbers (towards zero: 2.7 → 2,
+    −2.7 → −2) before they are squared. This follows the lecture's notebook. It calls
+    `skimage.filters.gabor` on an integer array, and `scipy.ndimage.convolve`, which computes the
+    responses there, returns the dtype of its input. The image is mirrored at its border.
 
-    The notebook's f = 0.6 lies above the highest frequency that pixels can show, 0.5; the filter
-    sees its alias.
+    The notebook's f = 0.6 is higher than 0.5, the highest frequency that pixels can represent, so
+    the filter responds to its alias.
 
     References
     ----------
@@ -46,14 +46,14 @@ def gabor_magnitude(
 
     Examples
     --------
-    The kernel's real part sums to 0.0645, its imaginary part to 0. So a flat image of gray level
-    200 responds with 12.9, cut to 12, and 12² / 2 = 72.
+    The real part of the kernel sums to 0.0645 and the imaginary part to 0. The response of a
+    uniform image of gray level 200 is therefore 12.9, truncated to 12, and 12² / 2 = 72.
 
     >>> gabor_magnitude(np.full((1, 1, 3), 200, dtype=np.uint8), frequency=0.6)
     array([[[72, 72, 72]]])
     """
     check_gray(images)
-    # Convolution turns the kernel; SciPy takes no notice of weights that are zero but for rounding.
+    # A convolution flips the kernel. SciPy ignores weights that are not zero only due to rounding.
     weights = gabor_kernel(frequency, theta)[::-1, ::-1]  # (h, w)
     real, imag = (
         np.where(abs(part) > np.finfo(np.float64).eps, part, 0)
@@ -78,9 +78,10 @@ def _magnitude(
 ) -> None:
     """Fill `magnitude` (N, H, W) from `images` (N, H, W) and the weights (h, w).
 
-    The products are added up one by one in the kernel's order, as SciPy does: where a response is
-    a whole number but for the last bit, that bit decides where it is cut. All rows of an image,
-    margins included, are one long row here: four taps at a time run over it, in the inner loop.
+    The products are added one by one in the order of the kernel, as SciPy adds them. If a response
+    differs from a whole number in the last bit only, that bit determines the truncated value. All
+    rows of an image, with their margins, are joined into one long row. The inner loop runs over
+    this row and applies four taps at a time.
     """
     number, height, width = images.shape
     top, left = real_weights.shape[0] // 2, real_weights.shape[1] // 2
@@ -88,8 +89,8 @@ def _magnitude(
     row = width + columns - 1
     pixels = np.empty((height + real_weights.shape[0] - 1) * row)
     taps = real_weights.size
-    whole = (taps + 3) // 4 * 4
-    a, b, offsets = np.zeros(whole), np.zeros(whole), np.zeros(whole, np.int64)
+    padded = (taps + 3) // 4 * 4
+    a, b, offsets = np.zeros(padded), np.zeros(padded), np.zeros(padded, np.int64)
     a[:taps], b[:taps] = real_weights.ravel(), imag_weights.ravel()
     for t in range(taps):
         offsets[t] = t // columns * row + t % columns
@@ -98,19 +99,19 @@ def _magnitude(
     real, imag = np.empty(size), np.empty(size)
     for n in range(number):
         for y in range(len(pixels) // row):
-            inside = _mirrored(y - top, height)
+            source_row = _mirrored(y - top, height)
             for x in range(row):
-                pixels[y * row + x] = images[n, inside, _mirrored(x - left, width)]
+                pixels[y * row + x] = images[n, source_row, _mirrored(x - left, width)]
         _correlate(pixels, offsets, a, b, real, imag)
         for y in range(height):
             for x in range(width):
-                r, i = np.int64(real[y * row + x]), np.int64(imag[y * row + x])  # cut towards zero
+                r, i = np.int64(real[y * row + x]), np.int64(imag[y * row + x])  # truncates
                 magnitude[n, y, x] = (r * r + i * i) // 2
 
 
 @njit(nogil=True, cache=True)
 def _mirrored(k: int, size: int) -> int:
-    """Where a position beyond the border lies inside: … 1 0 | 0 1 2 … size − 1 | size − 1 …"""
+    """Mirror a position beyond the border: … 1 0 | 0 1 2 … size − 1 | size − 1 …"""
     while k < 0 or k >= size:
         k = -1 - k if k < 0 else 2 * size - 1 - k
     return k

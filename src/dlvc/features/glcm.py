@@ -1,8 +1,8 @@
-"""Gray-level co-occurrence: how the gray levels of two pixels at a fixed offset go together.
+"""Gray-level co-occurrence: the joint distribution of the gray levels at a fixed offset.
 
-The features of a co-occurrence matrix P(i, j) are expectations over the pairs (i, j) that were
-counted into it, so they are computed from the pairs: a 32 x 32 image has fewer than a thousand
-of them, its matrix 65 536 cells.
+The features of a co-occurrence matrix P(i, j) are expectations over the pairs (i, j) that it
+counts. They are computed from the pairs, because a 32 x 32 image has fewer than a thousand pairs
+and its matrix has 65 536 cells.
 """
 
 from __future__ import annotations
@@ -16,36 +16,40 @@ from numpy.typing import NDArray
 from dlvc.features.gray import check_gray
 
 PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "energy", "correlation")
-Levels = NDArray[np.uint8]  # (N, K): the gray levels at one end of each image's K pairs
+Levels = NDArray[np.uint8]  # (N, K): one gray level of each of the K pairs of an image
 
 
 def _pixels(offset: float) -> int:
-    """To the nearest whole pixel, halves away from zero: as scikit-image rounds, not as Python."""
+    """Round to whole pixels, halves away from zero, as scikit-image does and Python does not."""
     return math.trunc(offset + math.copysign(0.5, offset))
 
 
 def cooccurring_pairs(
     images: NDArray[np.uint8], distance: float = 2, angle: float = 0, levels: int = 256
 ) -> tuple[Levels, Levels]:
-    """The gray levels (i, j) of all pairs of pixels that lie `distance` apart in one direction.
+    """The gray levels (i, j) of all pairs of pixels at one distance and in one direction.
 
     Parameters
     ----------
     images : (N, H, W) uint8, gray
     distance : in pixels
     angle : in radians; 0 pairs a pixel with one to its right, π/2 with one below it
-    levels : number of gray levels; every pixel must be smaller
+    levels : number of gray levels; every gray level must be less than this
 
     Returns
     -------
-    i, j : (N, K) uint8 each, the first and the second pixel of each image's K pairs
+    i, j : (N, K) uint8 each, the first and second gray levels of the K pairs of each image
+
+    Raises
+    ------
+    ValueError : `images` have another dtype or shape or are too small, or a gray level is too large
 
     Notes
     -----
-    The co-occurrence matrix is the histogram of the pairs. Made symmetric (each pair counted as
-    (i, j) and as (j, i)) and divided by its sum 2K, it is the P(i, j) of the lecture's notebook,
-    `skimage.feature.graycomatrix(image, [2], [0], 256, symmetric=True, normed=True)`;
-    `graycoprops` gives its properties without building it.
+    The co-occurrence matrix is the histogram of the pairs. To get P(i, j), each pair is counted as
+    (i, j) and as (j, i), and the matrix is divided by its sum 2K. The lecture's notebook computes
+    it by `skimage.feature.graycomatrix(image, [2], [0], 256, symmetric=True, normed=True)`.
+    `graycoprops` computes its properties without the matrix.
 
     References
     ----------
@@ -53,7 +57,7 @@ def cooccurring_pairs(
 
     Examples
     --------
-    Haralick's image: neighbours in a row, three pairs a row, twelve in all.
+    Haralick's image with horizontal neighbours has three pairs per row, twelve in total.
 
     >>> image = np.array([[[0, 0, 1, 1],
     ...                    [0, 0, 1, 1],
@@ -63,20 +67,20 @@ def cooccurring_pairs(
     >>> print(*zip(i[0].tolist(), j[0].tolist()))
     (0, 0) (0, 1) (1, 1) (0, 0) (0, 1) (1, 1) (0, 2) (2, 2) (2, 2) (2, 2) (2, 3) (3, 3)
 
-    Eight pairs of equal levels, three that differ by 1, one by 2: (3 · 1² + 1 · 2²) / 12.
+    Eight pairs are equal, three differ by 1 and one by 2: (3 · 1² + 1 · 2²) / 12.
 
     >>> print(graycoprops(i, j)[:, PROPERTIES.index("contrast")])
     [0.58333333]
     """
     check_gray(images)
     if images.size and images.max() >= levels:
-        raise ValueError(f"a gray level is {images.max()}, expected all below levels = {levels}")
+        raise ValueError(f"a gray level is {images.max()}, expected less than levels = {levels}")
     height, width = images.shape[1:]
     down, right = _pixels(math.sin(angle) * distance), _pixels(math.cos(angle) * distance)
     if abs(down) >= height or abs(right) >= width:
         raise ValueError(
             f"images of {height} x {width} pixels are too small: "
-            f"no two of their pixels lie {abs(down)} rows and {abs(right)} columns apart"
+            f"no two of their pixels are {abs(down)} rows and {abs(right)} columns apart"
         )
     top, left = max(0, -down), max(0, -right)
     rows, columns = height - abs(down), width - abs(right)
@@ -91,23 +95,23 @@ def graycoprops(i: Levels, j: Levels) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    i, j : (N, K) uint8 each, as `cooccurring_pairs` gives them
+    i, j : (N, K) uint8 each, from `cooccurring_pairs`
 
     Returns
     -------
-    (N, 5) float64, the columns in the order of `PROPERTIES`:
+    (N, 5) float64, with the columns in the order of `PROPERTIES`:
 
-    contrast        Σ P(i, j) (i − j)², the mean squared difference in a pair
-    dissimilarity   Σ P(i, j) |i − j|, the mean difference in a pair
-    homogeneity     Σ P(i, j) / (1 + (i − j)²), 1 if no pair differs
-    energy          √Σ P(i, j)², 1 if all pixels are alike
-    correlation     Σ P(i, j) (i − μ)(j − μ) / σ², 1 if all pixels are alike
+    contrast        Σ P(i, j) (i − j)², the mean squared difference of a pair
+    dissimilarity   Σ P(i, j) |i − j|, the mean absolute difference of a pair
+    homogeneity     Σ P(i, j) / (1 + (i − j)²), 1 if the levels of each pair are equal
+    energy          √Σ P(i, j)², 1 if all pixels are equal
+    correlation     Σ P(i, j) (i − μ)(j − μ) / σ², 1 if all pixels are equal
 
     Notes
     -----
-    Mean μ and variance σ² are those of P's two marginals, which are the same, P being symmetric.
-    "Energy" is scikit-image's, which the notebook uses; its square is Haralick's angular second
-    moment. All sums but homogeneity's are sums of whole numbers, and exact.
+    μ and σ² are the mean and variance of the two marginals of P, which are equal because P is
+    symmetric. "Energy" is that of scikit-image, which the notebook uses; its square is Haralick's
+    angular second moment. All sums except the homogeneity's add whole numbers, so they are exact.
 
     >>> i, j = np.array([[0, 0, 3]], np.uint8), np.array([[0, 1, 3]], np.uint8)
     >>> for name, value in zip(PROPERTIES, graycoprops(i, j)[0], strict=True):
@@ -134,32 +138,29 @@ def _properties(first: Levels, second: Levels, properties: NDArray[np.float64]) 
     for n in range(number):
         squared = absolute = total = np.int64(0)
         similar = 0.0
-        cells = np.int64(
-            0
-        )  # Σ of the squared cells of the matrix, which counts every pair both ways
+        cells = np.int64(0)  # sum of the squared cells of the symmetric matrix
         for k in range(pairs):
             i, j = np.int64(first[n, k]), np.int64(second[n, k])
             squared += (i - j) * (i - j)
             absolute += abs(i - j)
             similar += inverse[abs(i - j)]
             total += i + j
-            # The m-th pair of levels i ≠ j raises two cells from m − 1 to m, that is m² by 2m − 1;
-            # of i = j it raises one from 2m − 2 to 2m, that is its square by 4 (2m − 1).
+            # The m-th pair of levels i ≠ j raises two cells from m − 1 to m, and each square by
+            # 2m − 1. With i = j it raises one cell from 2m − 2 to 2m, and its square by 4 (2m − 1).
             pair = max(i, j) << 8 | min(i, j)
             counts[pair] += 1
             cells += (2 * counts[pair] - 1) * (4 if i == j else 2)
-        middle = np.int64(
-            round(total / (2 * pairs))
-        )  # near the mean, and whole: the sums are exact
+        # An integer near the mean, so that the sums are exact.
+        center = np.int64(round(total / (2 * pairs)))
         spread = product = np.int64(0)
         for k in range(pairs):
             i, j = np.int64(first[n, k]), np.int64(second[n, k])
             counts[max(i, j) << 8 | min(i, j)] = 0
-            spread += (i - middle) ** 2 + (j - middle) ** 2
-            product += (i - middle) * (j - middle)
-        rest = total / (2 * pairs) - middle  # of the mean, at most a half
-        variance = spread / (2 * pairs) - rest * rest
-        covariance = product / pairs - rest * rest
+            spread += (i - center) ** 2 + (j - center) ** 2
+            product += (i - center) * (j - center)
+        remainder = total / (2 * pairs) - center  # of the mean, at most one half
+        variance = spread / (2 * pairs) - remainder * remainder
+        covariance = product / pairs - remainder * remainder
         properties[n, 0] = squared / pairs
         properties[n, 1] = absolute / pairs
         properties[n, 2] = similar / pairs

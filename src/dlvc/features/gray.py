@@ -1,4 +1,4 @@
-"""Colour to gray, and what the feature functions ask of their images."""
+"""Conversion of colour to gray, and checks of the images that the feature functions take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def check_images(images: NDArray[np.uint8]) -> None:
-    """Raise `ValueError` unless these are uint8 images, (N, H, W) gray or (N, H, W, 3) RGB."""
+    """Raise `ValueError` unless `images` are uint8, (N, H, W) gray or (N, H, W, 3) RGB."""
     gray_or_rgb = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
     if images.dtype != np.uint8 or not gray_or_rgb or 0 in images.shape[1:]:
         raise ValueError(
@@ -18,7 +18,7 @@ def check_images(images: NDArray[np.uint8]) -> None:
 
 
 def check_gray(images: NDArray[np.uint8]) -> None:
-    """Raise `ValueError` unless these are uint8 gray images, (N, H, W)."""
+    """Raise `ValueError` unless `images` are uint8 gray, (N, H, W)."""
     if images.dtype != np.uint8 or images.ndim != 3 or 0 in images.shape[1:]:
         raise ValueError(
             "expected uint8 gray images of shape (N, H, W), "
@@ -27,11 +27,11 @@ def check_gray(images: NDArray[np.uint8]) -> None:
 
 
 def to_gray(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """ITU-R 601 luma, L = 0.299 R + 0.587 G + 0.114 B, rounded as Pillow's `convert("L")` does.
+    """ITU-R 601 luma, L = 0.299 R + 0.587 G + 0.114 B, rounded as in Pillow's `convert("L")`.
 
     Parameters
     ----------
-    images : (N, H, W, 3) uint8 RGB, or (N, H, W) uint8, which is gray already and returned as is
+    images : (N, H, W, 3) uint8 RGB, or (N, H, W) uint8 gray, which is returned unchanged
 
     Returns
     -------
@@ -39,9 +39,9 @@ def to_gray(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Notes
     -----
-    Pillow computes in integers: the weights times 2^16, and half of 2^16 added to round. The
-    lecture's notebook reads its images through Pillow, so a gray level that is one off would
-    move every feature.
+    Pillow computes with integers: it multiplies the weights by 2^16 and adds 2^15 to round. The
+    lecture's notebook reads its images with Pillow, and a gray level that differed by one would
+    change every feature.
 
     >>> red_green_blue = np.array([[[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]], np.uint8)
     >>> to_gray(red_green_blue)

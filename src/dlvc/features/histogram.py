@@ -1,4 +1,4 @@
-"""Energy and entropy of a histogram: how peaked, and how spread, the values of a map are."""
+"""Energy and entropy of a histogram, which measure how concentrated the values of a map are."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ def histogram_energy_entropy(
     -------
     energy, entropy : (N,) float64 each; energy in [1/bins, 1], entropy in bits, [0, log₂ bins]
 
+    Raises
+    ------
+    ValueError : `bins` is less than 1
+
     Notes
     -----
-    The bins are those of `numpy.histogram(map, bins)`, edge for edge: closed on the left, open on
-    the right, the last one closed on both sides. All of a constant map is in one bin: energy 1,
-    entropy 0.
+    The bins have exactly the edges of `numpy.histogram(map, bins)`. They are closed on the left and
+    open on the right, and the last bin is closed on both sides. All values of a constant map fall
+    into one bin: the energy is 1 and the entropy 0.
 
     Deviation: an empty bin adds nothing to the entropy (p log₂ p → 0 for p → 0). The lecture's
-    notebook multiplies 0 by log₂ 0 there and gets NaN for the image.
+    notebook multiplies 0 by log₂ 0 and gets NaN for the image.
 
-    Two of four pixels in the first bin, one in the third, one in the last:
+    Two of four pixels fall into the first bin, one into the third and one into the last:
 
     >>> energy, entropy = histogram_energy_entropy(np.array([[[0, 0], [2, 4]]]), bins=4)
     >>> print(energy, entropy)
@@ -59,16 +63,16 @@ def _energy_entropy(
         step = (high - low) / bins
         energy[n] = entropy[n] = 0
 
-        # A bin's count is what lies above its left edge less what lies above the next bin's.
-        above = size
+        # A bin's count: the values from its left edge on, less those from its right edge on.
+        from_left = size
         for right in range(1, bins + 1):
-            above_next = 0
+            from_right = 0
             if right < bins:
-                edge = low + right * step  # in the order in which numpy.linspace rounds
+                edge = low + right * step  # the same rounding as numpy.linspace
                 for k in range(size):
-                    above_next += float(values[k]) >= edge
-            p = (above - above_next) / size
-            above = above_next
+                    from_right += float(values[k]) >= edge
+            p = (from_left - from_right) / size
+            from_left = from_right
             if p > 0:
                 energy[n] += p * p
                 entropy[n] += p * math.log2(1 / p)

@@ -1,4 +1,4 @@
-"""Lecture 3's normalisation."""
+"""The normalisation of lecture 3."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Scale:
-    """The smallest and the largest value of each feature over the training images, `(F,)` each."""
+class Scaler:
+    """The minimum and maximum of each feature over the training images, float64 `(F,)` each."""
 
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
 
     @classmethod
-    def of(cls, train: NDArray[np.float64]) -> Scale:
-        """The scale of training features `(N, F)`."""
+    def fit(cls, train: NDArray[np.float64]) -> Scaler:
+        """Compute the minimum and maximum of training features `(N, F)`."""
         return cls(train.min(axis=0), train.max(axis=0))
 
-    def normalise(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(x - minimum) / maximum, column by column, of features `(N, F)`.
+    def transform(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (x - minimum) / maximum for each column of features `(N, F)`.
 
-        Source: lecture 3's notebook, which divides by the maximum and not by the range, so a
-        column ends at 1 - minimum / maximum. A column whose maximum is 0 is only shifted: the
-        notebook would divide by zero.
+        Source: lecture 3's notebook. It divides by the maximum and not by the range, so the largest
+        training value of a column becomes 1 - minimum / maximum. A column whose maximum is 0 is
+        only shifted; the notebook would divide by zero.
 
         >>> train = np.array([[1.0, 0.0], [4.0, 0.0]])
-        >>> Scale.of(train).normalise(train)
+        >>> Scaler.fit(train).transform(train)
         array([[0.  , 0.  ],
                [0.75, 0.  ]])
         """

@@ -1,1 +1,1 @@
-"""Figures: arrays in, a matplotlib figure out, and no state between."""
+"""Functions that draw arrays as matplotlib figures. They keep no global state."""

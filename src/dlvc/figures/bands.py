@@ -1,4 +1,4 @@
-"""Curves from several seeds as bands, with what a lecture prints beside them."""
+"""Curves of several seeds as bands, together with the values that a lecture prints."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from dlvc.figures.curves import STYLES
 
-POINTS = 400  # of one curve; more could not be told apart
+MAX_POINTS = 400  # per curve; at the size of the figure more points look the same
 
 
 @dataclass(frozen=True)
 class Band:
-    """One curve: `x` (E,), `y` (seeds, E), and the figures that a lecture prints, by x."""
+    """One curve: `x` (E,), `y` (seeds, E), and the lecture's values by their position on x."""
 
     label: str
     x: NDArray[np.float64]
@@ -35,9 +35,9 @@ def draw_bands(
     percent: bool = False,
     size: tuple[float, float] = (6.4, 3.6),
 ) -> Figure:
-    """Each band as the mean over its seeds, from the smallest to the largest of them.
+    """Draw each band as its mean over the seeds and the area between its minimum and maximum.
 
-    What a lecture prints stands there as open markers of the curve's own shape.
+    The lecture's values are large open markers with the colour and shape of their curve.
     """
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
@@ -45,8 +45,8 @@ def draw_bands(
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     for band, (color, line, marker) in zip(bands, cycle(STYLES), strict=False):
-        shown = _shown(len(band.x), logarithmic=logarithmic)
-        x, y = band.x[shown], band.y[:, shown]
+        points = _select_points(len(band.x), logarithmic=logarithmic)
+        x, y = band.x[points], band.y[:, points]
         if len(y) > 1:
             axes.fill_between(x, y.min(0), y.max(0), color=color, alpha=0.22, linewidth=0)
         axes.plot(
@@ -55,7 +55,7 @@ def draw_bands(
         )  # fmt: skip
         if band.printed:
             axes.plot(
-                list(band.printed), list(band.printed.values()), label=f"{band.label}, the lecture",
+                list(band.printed), list(band.printed.values()), label=f"{band.label} (lecture)",
                 color=color, linestyle="", marker=marker, markersize=10, fillstyle="none",
                 markeredgewidth=1.6,
             )  # fmt: skip
@@ -69,9 +69,12 @@ def draw_bands(
     return figure
 
 
-def _shown(count: int, *, logarithmic: bool) -> NDArray[np.intp]:
-    """Which points of a long curve are drawn: evenly on its axis, the first and the last always."""
-    if count <= POINTS:
+def _select_points(count: int, *, logarithmic: bool) -> NDArray[np.intp]:
+    """The indices of the points to draw, evenly spaced on the axis, including both ends."""
+    if count <= MAX_POINTS:
         return np.arange(count)
-    places = np.geomspace(1, count, POINTS) if logarithmic else np.linspace(1, count, POINTS)
-    return np.unique(places.round().astype(np.intp)) - 1
+    if logarithmic:
+        positions = np.geomspace(1, count, MAX_POINTS)
+    else:
+        positions = np.linspace(1, count, MAX_POINTS)
+    return np.unique(positions.round().astype(np.intp)) - 1

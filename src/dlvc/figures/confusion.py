@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""A confusion matrix as a figure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 
 
 def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
-    """A (C, C) confusion matrix: counts in the cells, coloured by their share of the true class.
+    """Draw a (C, C) confusion matrix: rows are true classes, columns are predicted classes.
 
-    Look for dark cells off the diagonal, and whether their mirror cell is dark too: then two
-    classes are mixed up; if it is not, one class swallows the other.
+    Each cell shows its count and is coloured by its share of the true class. A dark cell off the
+    diagonal is a frequent error. If its mirror cell is also dark, the model confuses the two
+    classes in both directions. If not, it predicts one class for images of the other.
     """
     totals = matrix.sum(axis=1, keepdims=True)
-    share = matrix / np.maximum(totals, 1)  # a class without samples: a row of zeros
+    share = matrix / np.maximum(totals, 1)  # a class without samples has a row of zeros
 
     count, longest = len(classes), max(map(len, classes))
-    cells = 0.48 * max(count, 5)  # inches, and room for the names beside and, slanted, below them
+    cells = 0.48 * max(count, 5)  # inches; the names beside and below the cells need more space
     size = (cells + 0.09 * longest + 1.9, cells + 0.06 * longest + 1.0)
-    figure = Figure(figsize=size, layout="compressed")  # fixed aspect
+    figure = Figure(figsize=size, layout="compressed")  # for axes of a fixed aspect
     axes = figure.add_subplot(title=title, xlabel="predicted class", ylabel="true class")
-    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (row, column), number in np.ndenumerate(matrix):
         ink = "white" if share[row, column] > 0.5 else "black" if number else "0.7"
         axes.text(column, row, f"{number}", color=ink, fontsize=8, ha="center", va="center")
@@ -35,6 +36,6 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str
             name.set(horizontalalignment="right", rotation_mode="anchor")
     axes.set_yticks(range(count), classes)
     axes.tick_params(length=0)
-    bar = figure.colorbar(picture, shrink=0.9, format=PercentFormatter(xmax=1))
+    bar = figure.colorbar(image, shrink=0.9, format=PercentFormatter(xmax=1))
     bar.set_label("share of the true class")
     return figure

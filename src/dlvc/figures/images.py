@@ -1,4 +1,4 @@
-"""A first look at a data set."""
+"""A contact sheet of a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dlvc.figures.mosaic import draw_mosaic, mosaic
 
-CELL = 0.28  # inches an image: about 32 pixels at 110 dpi, and 100 photographs in 250 kB
+CELL = 0.28  # inches per image: about 32 pixels at 110 dpi; 100 photographs take 250 kB
 
 
 def draw_contact_sheet(
@@ -20,25 +20,32 @@ def draw_contact_sheet(
     classes: Sequence[str],
     per_class: int = 10,
 ) -> Figure:
-    """A row a class, in it the first `per_class` images of that class in the data set's order.
+    """Draw one row per class with the first `per_class` images of the class.
 
-    `images` are (N, h, w) gray or (N, h, w, 3) RGB, uint8, and may be a memory map: only what is
-    shown is read. `labels` (N,) are indices into `classes`. Look for images in a wrong row, lying
-    on their side, or in swapped colours.
+    The sheet reveals wrong labels, rotated images and swapped colour channels.
+
+    Args:
+        images: (N, h, w) gray or (N, h, w, 3) RGB, uint8. It can be a memory map; only the images
+            that are shown are read.
+        labels: (N,), indices into `classes`.
+        classes: the names of the classes.
+        per_class: the number of images per class.
     """
     shape = images.shape[1:]
-    cells = np.full((len(classes), per_class, *shape), 255, np.uint8)  # white where a class ends
+    # Cells stay white if a class has fewer images.
+    cells = np.full((len(classes), per_class, *shape), 255, np.uint8)
     for label, row in enumerate(cells):
         first = np.flatnonzero(labels == label)[:per_class]
         row[: len(first)] = images[first]
-    picture = mosaic(cells.reshape(-1, *shape), per_class, blank=255)
+    grid = mosaic(cells.reshape(-1, *shape), per_class, blank=255)
 
     longest = max(map(len, classes))
     width = max(per_class * CELL, 2.2) + 0.09 * longest + 0.2  # wide enough for the title
-    figure = Figure(figsize=(width, len(classes) * CELL + 0.4), layout="compressed")  # fixed aspect
+    # The "compressed" layout is for axes of a fixed aspect.
+    figure = Figure(figsize=(width, len(classes) * CELL + 0.4), layout="compressed")
     axes = figure.add_subplot()
     axes.set_title(f"The first {per_class} of each class", fontsize="medium")
-    draw_mosaic(axes, picture, len(classes), per_class, Normalize(0, 255))
+    draw_mosaic(axes, grid, len(classes), per_class, Normalize(0, 255))
     axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
     axes.tick_params(length=0)
     return figure

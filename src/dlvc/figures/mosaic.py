@@ -1,4 +1,4 @@
-"""Many small pictures in one grid, with thin gaps, as `torchvision.utils.make_grid` lays them."""
+"""A grid of many small images with thin gaps, similar to `torchvision.utils.make_grid`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 
 def mosaic(cells: NDArray[Any], columns: int, blank: float) -> NDArray[Any]:
-    """Lay cells (K, h, w) or (K, h, w, 3) row by row into one picture (rows * h, columns * w, ...).
+    """Arrange cells (K, h, w) or (K, h, w, 3) row by row in an image (rows * h, columns * w, ...).
 
-    What is left over of the last row is filled with `blank`.
+    Unused cells of the last row are filled with `blank`.
 
     >>> mosaic(np.array([[[1]], [[2]], [[3]]]), columns=2, blank=0)
     array([[1, 2],
@@ -39,9 +39,10 @@ def draw_mosaic(
     gap: str = "white",
     interpolation: str | None = None,
 ) -> AxesImage:
-    """Draw a mosaic such that cell (r, c) lies at x = c ... c + 1, y = r ... r + 1.
+    """Draw a mosaic so that cell (r, c) covers x = c ... c + 1 and y = r ... r + 1.
 
-    `gray` scales a picture without colours, `gap` is the colour between and around the cells.
+    `gray` is the scale of a mosaic without colours. `gap` is the colour of the lines between and
+    around the cells.
     """
     height, width = picture.shape[0] / rows, picture.shape[1] / columns
     image = axes.imshow(
@@ -52,7 +53,7 @@ def draw_mosaic(
         aspect=height / width,
         interpolation=interpolation,
     )
-    # Lines over the picture, not pixels of it: so the gap is as thin for 5 x 5 as for 224 x 224.
+    # The gaps are lines on top of the image, so they have the same width for all cell sizes.
     axes.hlines(range(1, rows), 0, columns, color=gap, linewidth=1.5)
     axes.vlines(range(1, columns), 0, rows, color=gap, linewidth=1.5)
     axes.spines[:].set(color=gap, linewidth=1.5)

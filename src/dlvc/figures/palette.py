@@ -1,4 +1,4 @@
-"""Colours that colour-blind readers tell apart: the palette of Okabe and Ito (2008)."""
+"""The palette of Okabe and Ito (2008), whose colours colour-blind readers can distinguish."""
 
 BLACK = "#000000"
 ORANGE = "#E69F00"

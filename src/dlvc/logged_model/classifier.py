@@ -1,6 +1,6 @@
-"""The code of a logged model, which MLflow keeps beside its weights: images in, probabilities out.
+"""The code of a logged model, which MLflow stores with the weights.
 
-MLflow runs this file when the model is loaded ("models from code"): nothing of it is pickled.
+MLflow runs this file when it loads the model ("models from code"), so nothing is pickled.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class Classifier(PythonModel):  # type: ignore[misc]
-    """One of the course's models, as its stage left it."""
+    """A trained model of the course."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Build the model, and load its weights (safetensors)."""
+        """Build the model and load its weights (safetensors)."""
         import torch
         from safetensors.torch import load_file
 
@@ -43,7 +43,7 @@ class Classifier(PythonModel):  # type: ignore[misc]
         self.gives_probabilities = config["model"] == "perceptron"
         self.torch = torch
 
-    # MLflow reads these hints, and complains of any that is narrower.
+    # MLflow reads these type hints and rejects narrower ones.
     def predict(self, context: PythonModelContext, model_input: np.ndarray) -> np.ndarray:
         """Class probabilities float32 `(N, 10)` of uint8 images or float32 features `(N, ...)`."""
         with self.torch.inference_mode():

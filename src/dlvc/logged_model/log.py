@@ -1,4 +1,4 @@
-"""A stage's weights as an MLflow model: loadable, servable, registered under the stage's name."""
+"""Logs the weights of a training as an MLflow model: loadable, servable, registered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvcview.files.artifacts import read_npy, read_pickle, write_json
-from dvcview.project.lockfile import Pipeline, StageState
+from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,8 +29,7 @@ MODELS = {
     "densenet": "densenet",
 }
 REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch", "torchvision")
-CURRENT = "current"  # the alias of the version that dvc.lock has
-PACKAGE = Path(__file__).parents[1]
+MODELS_FOLDER = Path(__file__).parents[1] / "models"
 
 
 def registered_name(stage: str) -> str:
@@ -42,31 +41,28 @@ def registered_name(stage: str) -> str:
     return stage.replace("@", "-")
 
 
-def log_classifier(
-    client: MlflowClient, run_id: str, state: StageState, folder: Path, pipeline: Pipeline
-) -> None:
-    """Log and register the model of a finished training; twice changes nothing.
+def log_model(client: MlflowClient, run_id: str, state: StageState, pipeline: Pipeline) -> None:
+    """Log and register the model of a finished training; repeating the call changes nothing.
 
-    `folder` holds the stage's outs; two test images come along as the input example.
+    Two test images serve as the input example.
+
+    Raises:
+        MissingFileError: the weights are not on this machine.
     """
     kind = MODELS.get(state.stage.partition("@")[0])
-    if kind is None or not (folder / WEIGHTS).exists():
+    path = next((path for path in state.outs if path.endswith(WEIGHTS)), None)
+    if kind is None or path is None:
         return
+    weights = pipeline.find(path, state.outs[path])
+    if weights is None:
+        raise MissingFileError(path)
     example = _example(state, pipeline)
-    model = _logged(client, run_id) or _log(run_id, kind, state, folder / WEIGHTS, example)
+    model = _logged(client, run_id) or _log(run_id, kind, state, weights, example)
     _register(client, run_id, state, *model)
 
 
-def point_current(client: MlflowClient, run_id: str, state: StageState) -> None:
-    """Let the alias `current` name the version of this run."""
-    name = registered_name(state.stage)
-    for found in client.search_model_versions(f"name = '{name}'"):
-        if found.run_id == run_id and CURRENT not in (found.aliases or []):
-            client.set_registered_model_alias(name, CURRENT, found.version)
-
-
 def _logged(client: MlflowClient, run_id: str) -> tuple[str, str] | None:
-    """The model that a run already has."""
+    """The URI and id of the model that a run already has."""
     outputs = client.get_run(run_id).outputs
     for output in outputs.model_outputs if outputs else ():
         model = client.get_logged_model(output.model_id)
@@ -93,21 +89,23 @@ def _log(
     if kind == "densenet":
         config["image_size"] = state.params["densenet.image_size"]
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it wants type hints of its own kind
+        warnings.simplefilter("ignore")  # MLflow asks for type hints of its own kind
         code = Path(scratch) / "dlvc"
-        shutil.copytree(PACKAGE / "models", code / "models", ignore=shutil.ignore_patterns("__*__"))
-        for package in (code, code / "models"):
-            (package / "__init__.py").touch()
+        shutil.copytree(
+            MODELS_FOLDER, code / "models", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        (code / "__init__.py").touch()
+        named = shutil.copyfile(weights, Path(scratch) / WEIGHTS)
         with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()):  # progress bars
             write_json(Path(scratch) / "config.json", config)
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(__file__).with_name("classifier.py")),
-                artifacts={"weights": str(weights), "config": f"{scratch}/config.json"},
+                artifacts={"weights": str(named), "config": f"{scratch}/config.json"},
                 signature=signature,
                 input_example=example,
                 code_paths=[str(code)],
-                # Left to itself, MLflow finds these out by loading the model in another process.
+                # Without them MLflow loads the model in another process to find them.
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             )
     return str(info.model_uri), str(info.model_id)
@@ -123,9 +121,9 @@ def _register(
         client.get_registered_model(name)
     except MlflowException:
         client.create_registered_model(
-            name, description=f"The model of the stage `{state.stage}`: uint8 images in (features "
-            "for the perceptron), class probabilities out. A version a state of the pipeline; "
-            f"`{CURRENT}` is the one in dvc.lock."
+            name, description=f"The model of the stage `{state.stage}`. Input: uint8 images "
+            "(features for the perceptron); output: class probabilities. There is one version per "
+            "state of the pipeline; the alias `current` names the one in dvc.lock."
         )  # fmt: skip
     if client.search_model_versions(f"run_id = '{run_id}'"):
         return

@@ -1,1 +1,1 @@
-"""The networks of the course, as the lectures draw them."""
+"""The networks of the lectures."""

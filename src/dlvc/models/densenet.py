@@ -1,4 +1,4 @@
-"""Lecture 40's DenseNet-121."""
+"""DenseNet-121 of lecture 40."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CLASSES = 10
 
 
 class DenseNet121(nn.Module):
-    """torchvision's DenseNet-121, random weights, a new classifier 1024-10, then log-softmax.
+    """torchvision's DenseNet-121 with random weights, a new classifier 1024-10 and log-softmax.
 
-    `forward` takes uint8 photographs `(N, 32, 32, 3)`, as they are stored, and enlarges a batch at
-    a time to `image_size`: at 224 px the enlarged CIFAR-10 would fill 36 GB.
+    `forward` takes the stored uint8 photographs `(N, 32, 32, 3)` and enlarges one batch at a time
+    to `image_size`. At 224 pixels the whole enlarged CIFAR-10 would take 36 GB.
 
     Source: lecture 40, after Huang, Liu, van der Maaten, Weinberger, "Densely Connected
     Convolutional Networks", 2017, doi:10.1109/CVPR.2017.243. The lecture enlarges with Pillow and
-    rounds to whole values; here a batch is enlarged in float32, without the rounding.
+    rounds to whole values. Here each batch is enlarged in float32, without rounding.
     """
 
     def __init__(self, image_size: int) -> None:
@@ -30,7 +30,7 @@ class DenseNet121(nn.Module):
         self.net.classifier = nn.Linear(self.net.classifier.in_features, CLASSES)
 
     def forward(self, photos: Tensor) -> Tensor:
-        """Log-probabilities `(N, 10)` of uint8 photographs `(N, 32, 32, 3)`."""
+        """Log-probabilities float32 `(N, 10)` of uint8 photographs `(N, 32, 32, 3)`."""
         x = unit_interval(photos).permute(0, 3, 1, 2).contiguous()  # (N, 3, 32, 32)
         x = enlarge(x, self.image_size)  # (N, 3, S, S)
         x = self.net(x)  # (N, 10)
@@ -38,12 +38,12 @@ class DenseNet121(nn.Module):
 
     @property
     def conv0(self) -> Tensor:
-        """The first layer's kernels `(64, 3, 7, 7)`."""
+        """The kernels of the first layer, `(64, 3, 7, 7)`."""
         weight: Tensor = self.net.features.conv0.weight
         return weight
 
     @property
     def denselayer1_conv1(self) -> Tensor:
-        """The first 1x1 convolution of the first dense layer `(128, 64, 1, 1)`."""
+        """The kernels of the first dense layer's 1x1 convolution, `(128, 64, 1, 1)`."""
         weight: Tensor = self.net.features.denseblock1.denselayer1.conv1.weight
         return weight

@@ -1,4 +1,4 @@
-"""Lecture 29's LeNet."""
+"""LeNet of lecture 29."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from torch.nn import functional as F
 
 from dlvc.models.preprocessing import enlarge, unit_interval
 
-IMAGE_SIZE = 32  # conv2's output is 16 x 5 x 5 = 400 only for this size
+IMAGE_SIZE = 32  # the size for which the output of conv2 is 16 x 5 x 5 = 400
 
 
 class LeNet(nn.Module):
     """LeNet with max pooling, ReLU and log-softmax, for the negative log likelihood.
 
-    `forward` takes uint8 digits `(N, 28, 28)`, as they are stored, and enlarges them to 32x32.
+    `forward` takes the stored uint8 digits `(N, 28, 28)` and enlarges them to 32x32.
 
     Source: lecture 29, after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to
     document recognition", 1998, doi:10.1109/5.726791. The lecture enlarges the stored images and
-    rounds them to whole gray values; here a batch is enlarged in float32, without the rounding.
+    rounds them to whole gray values. Here each batch is enlarged in float32, without rounding.
     """
+
+    # In channels_last, oneDNN computes the gradient of the kernels with threads that wait for each
+    # other in a busy loop: beside another busy process an update takes four times as long as alone,
+    # and in this format twice as long (benchmarks/README.md).
+    memory_format = torch.contiguous_format
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,10 +35,10 @@ class LeNet(nn.Module):
         self.fc3 = nn.Linear(84, 10)
 
     def forward(self, digits: Tensor) -> Tensor:
-        """Log-probabilities `(N, 10)` of uint8 digits `(N, 28, 28)`."""
+        """Log-probabilities float32 `(N, 10)` of uint8 digits `(N, 28, 28)`."""
         x = unit_interval(digits).unsqueeze(1)  # (N, 1, 28, 28)
         x = enlarge(x, IMAGE_SIZE)  # (N, 1, 32, 32)
-        # ReLU after the pooling, which gives the same and has a quarter of the numbers to look at.
+        # ReLU after pooling gives the same result as before it, on a quarter of the values.
         x = F.relu(F.max_pool2d(self.conv1(x), 2))  # (N, 6, 14, 14)
         x = F.relu(F.max_pool2d(self.conv2(x), 2))  # (N, 16, 5, 5)
         x = x.flatten(1)  # (N, 400)

@@ -1,4 +1,4 @@
-"""Lecture 5's perceptron."""
+"""The perceptron of lecture 5."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Perceptron(nn.Module):
 def one_hot_mse(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Mean squared error between probabilities `(N, C)` and one-hot labels `(N,)`.
 
-    J = 1/(N C) Σₙ Σ_c (yₙ_c - [c = labelₙ])²: the mean over samples *and* classes, as
-    `torch.nn.MSELoss` takes it.
+    J = 1/(N C) Σₙ Σ_c (yₙ_c - [c = labelₙ])², the mean over samples *and* classes, as in
+    `torch.nn.MSELoss`.
 
     >>> import torch
     >>> one_hot_mse(torch.tensor([[0.5, 0.5]]), torch.tensor([1])).item()

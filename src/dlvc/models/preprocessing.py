@@ -1,4 +1,4 @@
-"""From stored pixels to what a network computes with."""
+"""Preprocessing of the stored images, at the start of each network."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch.nn import functional as F
 
 
 def unit_interval(images: Tensor) -> Tensor:
-    """uint8 images of any shape as float32 in [0, 1], as torchvision's `ToTensor` scales them.
+    """Scale uint8 images of any shape to float32 in [0, 1], as torchvision's `ToTensor` does.
 
-    Kept as uint8 until here: a quarter of the memory to hold and to move.
+    The images stay uint8 until this point, to store and move only a quarter of the bytes.
     """
     return images / 255
 
 
 def enlarge(images: Tensor, size: int) -> Tensor:
-    """Bilinear resize of float images `(N, C, H, W)` to `(N, C, size, size)`."""
+    """Resize float images `(N, C, H, W)` to `(N, C, size, size)`, bilinearly."""
     if images.shape[-2:] == (size, size):
         return images
     return F.interpolate(images, size=(size, size), mode="bilinear")

@@ -1,4 +1,4 @@
-"""Lecture 40's rival: a residual network."""
+"""A residual network, for comparison with the DenseNet of lecture 40."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CLASSES = 10
 
 
 class ResNet18(nn.Module):
-    """torchvision's ResNet-18, random weights, a new classifier 512-10, then log-softmax.
+    """torchvision's ResNet-18 with random weights, a new classifier 512-10 and log-softmax.
 
-    `forward` takes uint8 photographs `(N, 32, 32, 3)`, as they are stored, and enlarges a batch at
-    a time to `image_size`, as DenseNet-121 does here.
+    `forward` takes the stored uint8 photographs `(N, 32, 32, 3)` and enlarges one batch at a time
+    to `image_size`, as `dlvc.models.densenet.DenseNet121` does.
 
     Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2016,
-    doi:10.1109/CVPR.2016.90. Lecture 40 compares DenseNet with residual networks, and trains none.
+    doi:10.1109/CVPR.2016.90. Lecture 40 compares DenseNet with residual networks but trains none.
     """
 
     def __init__(self, image_size: int) -> None:
@@ -29,7 +29,7 @@ class ResNet18(nn.Module):
         self.net.fc = nn.Linear(self.net.fc.in_features, CLASSES)
 
     def forward(self, photos: Tensor) -> Tensor:
-        """Log-probabilities `(N, 10)` of uint8 photographs `(N, 32, 32, 3)`."""
+        """Log-probabilities float32 `(N, 10)` of uint8 photographs `(N, 32, 32, 3)`."""
         x = unit_interval(photos).permute(0, 3, 1, 2).contiguous()  # (N, 3, 32, 32)
         x = enlarge(x, self.image_size)  # (N, 3, S, S)
         x = self.net(x)  # (N, 10)

@@ -1,1 +1,1 @@
-"""params.yaml as typed values: its schema, its reader, and overrides."""
+"""params.yaml as typed values: the schema, the reader, and overrides."""

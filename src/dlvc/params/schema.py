@@ -1,4 +1,4 @@
-"""The sections of params.yaml: which keys they have, of which types, in which ranges."""
+"""The sections of params.yaml: their keys, and the type and range of each value."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]  # torch counts in 64 bits
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]  # torch counts with 64-bit integers
 LearningRate = Annotated[float, Field(gt=0)]
 LearningRates = Annotated[list[LearningRate], Field(min_length=1, max_length=20)]
 ImageSize = Annotated[int, Field(ge=32, le=1024)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-HowManySeeds = Annotated[int, Field(ge=1, le=100)]
+SeedCount = Annotated[int, Field(ge=1, le=100)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
 
 
 class Section(BaseModel):
-    """A part of params.yaml: exactly these keys, of exactly these types, never changed."""
+    """A section of params.yaml: it has exactly these keys and types, and it is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Runtime(Section):
-    """Where and how torch computes."""
+    """The device, the number of processes and the arithmetic that torch uses."""
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Annotated[int, Field(ge=1, le=256)]
@@ -34,7 +34,7 @@ class Runtime(Section):
 
 
 class BundledImages(Section):
-    """How many images are made from those that scikit-learn and scikit-image bring along."""
+    """The number of images that are made from those bundled with scikit-learn and scikit-image."""
 
     train: Annotated[int, Field(ge=10, multiple_of=10, le=100_000)]
     test: Annotated[int, Field(ge=10, multiple_of=10, le=100_000)]
@@ -42,13 +42,16 @@ class BundledImages(Section):
 
 
 class BundledDigits(BundledImages):
-    """As for all; a test image is an original, and the smallest class has 174 of them."""
+    """As `BundledImages`, with at most 1,000 test images.
+
+    The test images are unaltered originals, and the smallest class has only 174 of them.
+    """
 
     test: Annotated[int, Field(ge=10, multiple_of=10, le=1000)]
 
 
 class Digits(Section):
-    """Where the digits come from."""
+    """The source of the digits."""
 
     source: Literal["bundled", "mnist", "folder"]
     path: Line
@@ -56,7 +59,7 @@ class Digits(Section):
 
 
 class Photos(Section):
-    """Where the photographs come from."""
+    """The source of the photographs."""
 
     source: Literal["bundled", "cifar10", "folder"]
     path: Line
@@ -64,14 +67,14 @@ class Photos(Section):
 
 
 class Data(Section):
-    """The two sets of images."""
+    """The two image data sets."""
 
     digits: Digits
     photos: Photos
 
 
 class LBP(Section):
-    """Local binary patterns (uniform)."""
+    """Settings of the uniform local binary patterns."""
 
     neighbours: Annotated[int, Field(ge=2, le=24)]
     radius: Annotated[float, Field(gt=0, le=15)]
@@ -79,7 +82,7 @@ class LBP(Section):
 
 
 class GLCM(Section):
-    """Gray-level co-occurrence (symmetric, normed)."""
+    """Settings of the symmetric, normalised gray-level co-occurrence matrix."""
 
     distance: Annotated[int, Field(ge=1, le=15)]
     angle: Annotated[float, Field(ge=-6.2832, le=6.2832)]
@@ -87,7 +90,7 @@ class GLCM(Section):
 
 
 class Gabor(Section):
-    """Gabor filter (bandwidth of one octave)."""
+    """Settings of the Gabor filter, whose bandwidth is one octave."""
 
     frequency: Annotated[float, Field(ge=0.05, le=1)]
     theta: Annotated[float, Field(ge=-6.2832, le=6.2832)]
@@ -95,7 +98,7 @@ class Gabor(Section):
 
 
 class Features(Section):
-    """The nine texture features of lecture 3, and in how many parts they are computed."""
+    """Settings of lecture 3's nine texture features, and how their computation is split."""
 
     shards: Annotated[int, Field(ge=1, le=100_000)]
     workers: Annotated[int, Field(ge=1, le=256)]
@@ -105,53 +108,58 @@ class Features(Section):
 
 
 class SampleTraining(Section):
-    """A training image by image."""
+    """A training with one update per image."""
 
     learning_rate: LearningRate
     epochs: Count
 
 
-class Training(SampleTraining):
-    """A training batch by batch."""
+class BatchTraining(SampleTraining):
+    """A training in batches of `batch_size` images."""
 
     batch_size: Count
 
 
 class Seeds(Section):
-    """What is trained several times, from other initial weights and in another order."""
+    """A training that is repeated with several seeds.
+
+    A seed sets the initial weights and the order of the images.
+    """
 
     seed: Seed
-    seeds: HowManySeeds
+    seeds: SeedCount
 
     @property
     def all_seeds(self) -> range:
-        """`seed` and those that follow it."""
+        """The `seeds` consecutive seeds that start with `seed`."""
         return range(self.seed, self.seed + self.seeds)
 
 
-class SeededTraining(Seeds, Training):
-    """A training with seeds of its own."""
+class SeededTraining(Seeds, BatchTraining):
+    """A training in batches, with its own seeds."""
 
 
 class PerSampleRule(SampleTraining):
-    """Lecture 24c, from as many seeds. Its notebook has no loader: the images come as they lie in
-    their file, in every epoch."""
+    """Lecture 24c's update rule, repeated with `seeds` seeds.
+
+    The lecture's notebook has no loader: in every epoch it uses the order of the images' file.
+    """
 
     shuffle: bool
-    seeds: HowManySeeds
+    seeds: SeedCount
 
 
-class BatchRule(Training):
-    """Lecture 24a or 24b, from as many seeds."""
+class BatchRule(BatchTraining):
+    """Lecture 24a's or 24b's update rule, repeated with `seeds` seeds."""
 
-    seeds: HowManySeeds
+    seeds: SeedCount
 
 
 class UpdateRules(Section):
-    """Lecture 24's three update rules, from the same initial weights.
+    """Lecture 24's three update rules, which start from the same initial weights.
 
-    A seed of the cheap one takes seconds, and its first epochs are mostly chance: each rule has as
-    many seeds as it can pay for.
+    Each rule has its own number of seeds. A training with one update per epoch takes only seconds,
+    and its first epochs depend mostly on chance, so it can have more seeds than the others.
     """
 
     seed: Seed
@@ -160,26 +168,26 @@ class UpdateRules(Section):
     per_sample: PerSampleRule
 
 
-class Rate(Section):
-    """An optimizer with nothing but a learning rate."""
+class SGDSettings(Section):
+    """The settings of SGD or Adam: the learning rate."""
 
     learning_rate: LearningRate
 
 
-class Momentum(Rate):
-    """An optimizer with a learning rate and momentum."""
+class MomentumSettings(SGDSettings):
+    """The settings of SGD with momentum."""
 
     momentum: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Optimizers(Seeds):
-    """Lecture 25's three optimizers, from the same initial weights over the same batches."""
+    """Lecture 25's three optimizers, which use the same initial weights and the same batches."""
 
     epochs: Count
     batch_size: Count
-    sgd: Rate
-    momentum: Momentum
-    adam: Rate
+    sgd: SGDSettings
+    momentum: MomentumSettings
+    adam: SGDSettings
 
 
 class DenseNet(SeededTraining):
@@ -189,9 +197,10 @@ class DenseNet(SeededTraining):
 
 
 class Exercise(Seeds):
-    """One of the lectures' exercises, on as many of the training images (or on all).
+    """One of the lectures' exercises.
 
-    Those that take long are off in the default profile: they have no epochs.
+    It uses `images` training images, or all of them if there are fewer. An exercise with 0 epochs
+    is off. The default profile turns off the exercises that take long.
     """
 
     images: Count
@@ -199,27 +208,27 @@ class Exercise(Seeds):
 
 
 class PerceptronExercise(Exercise):
-    """Lecture 5's perceptron at several rates."""
+    """Lecture 5's perceptron at several learning rates."""
 
     learning_rates: LearningRates
     batch_size: Count
 
 
 class PerSampleExercise(Exercise):
-    """Lecture 24c's rule at several rates."""
+    """Lecture 24c's update rule at several learning rates."""
 
     learning_rates: LearningRates
 
 
 class TrainingExercise(Exercise):
-    """A training batch by batch."""
+    """An exercise that trains in batches of `batch_size` images."""
 
     learning_rate: LearningRate
     batch_size: Count
 
 
 class BatchSizeExercise(Exercise):
-    """SGD and Adam at several batch sizes, and SGD at a rate of its own."""
+    """SGD and Adam at several batch sizes, and SGD also at `sgd_learning_rate`."""
 
     learning_rate: LearningRate
     sgd_learning_rate: LearningRate
@@ -227,25 +236,25 @@ class BatchSizeExercise(Exercise):
 
 
 class SGDExercise(TrainingExercise):
-    """Adam, and more epochs of SGD."""
+    """Adam for `adam_epochs` epochs, and SGD for `epochs` epochs."""
 
     adam_epochs: Count
 
 
 class MomentumExercise(TrainingExercise):
-    """Momentum, and a rate that is larger by as much."""
+    """SGD, SGD with momentum, and SGD at a learning rate 1 / (1 - momentum) times as large."""
 
     momentum: Annotated[float, Field(gt=0, lt=1)]
 
 
 class ResNetExercise(TrainingExercise):
-    """ResNet-18 under DenseNet's training."""
+    """ResNet-18, trained with the same method as DenseNet."""
 
     image_size: ImageSize
 
 
 class Claims(Section):
-    """The exercises behind the lectures' claims."""
+    """The exercises that the lectures' claims need."""
 
     perceptron: PerceptronExercise
     per_epoch: TrainingExercise
@@ -258,7 +267,7 @@ class Claims(Section):
 
 
 class Costs(Section):
-    """What is counted."""
+    """The sizes at which the stage `costs` counts operations and memory."""
 
     image_size: Annotated[int, Field(ge=32, le=512)]
     batch_size: Count

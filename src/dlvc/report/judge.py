@@ -1,11 +1,11 @@
-"""Which rule judges which claim."""
+"""The rule for each claim."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from dlvc.report.evidence import Evidence
+from dlvc.evidence.outs import Evidence
 from dlvc.report.rules import densenet, lenet, optimizers, perceptron, update_rules
 from dlvc.report.verdict import Verdict
 
@@ -43,5 +43,5 @@ RULES: Mapping[str, Callable[[Evidence], Verdict]] = MappingProxyType(
 
 
 def judge(evidence: Evidence) -> dict[str, Verdict]:
-    """The verdict on every claim."""
+    """Apply every rule; returns the verdicts by claim."""
     return {claim: rule(evidence) for claim, rule in RULES.items()}

@@ -1,4 +1,4 @@
-"""The page: one self-contained HTML file."""
+"""The report as one self-contained HTML file: no JavaScript, and it works offline."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-from dlvc.report.charts import Charts
-from dlvc.report.evidence import Evidence
-from dlvc.report.lectures import Lecture
+from dlvc.evidence.lectures import Lecture
+from dlvc.evidence.outs import Evidence
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict
 from dvcview.files.artifacts import read_yaml
 
@@ -31,7 +30,7 @@ QUANTITIES = {
 
 @dataclass(frozen=True)
 class Row:
-    """A printed figure beside ours."""
+    """A printed figure and our result, as a row of the table."""
 
     stage: str
     quantity: str
@@ -43,29 +42,34 @@ class Row:
 
 
 def build_page(
-    evidence: Evidence, lectures: Sequence[Lecture], verdicts: Mapping[str, Verdict]
+    evidence: Evidence,
+    lectures: Sequence[Lecture],
+    verdicts: Mapping[str, Verdict],
+    charts: Mapping[str, Sequence[Mapping[str, str]]],
 ) -> str:
-    """The HTML. The same outs give the same text."""
+    """The HTML of the page. The same outs always give the same HTML.
+
+    `charts` has the HTML and the caption of each chart, by the number of the lecture.
+    """
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["math"] = lambda latex: Markup(convert(latex, display="block"))  # noqa: S704 - our own
-    environment.filters["code"] = lambda text: Markup(  # noqa: S704 - our own
+    environment.filters["math"] = lambda latex: Markup(convert(latex, display="block"))  # noqa: S704 - trusted
+    environment.filters["code"] = lambda text: Markup(  # noqa: S704 - trusted
         re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     )
     environment.filters["file"] = lambda name: f"../{name}"
-    charts = Charts(evidence, lectures)
     counts = Counter(verdict.word for verdict in verdicts.values())
-    told = read_yaml(HERE / "explanations.yaml")
+    explanations = read_yaml(HERE / "explanations.yaml")
     return environment.get_template("page.html.j2").render(
         lectures=[
             {
                 "number": lecture.number,
-                "told": told[lecture.number],
+                "explanation": explanations[lecture.number],
                 "pictures": [
-                    {"html": Markup(one.html), "caption": one.caption}  # noqa: S704 - our own
-                    for one in charts.of(lecture)
+                    {"html": Markup(chart["html"]), "caption": chart["caption"]}  # noqa: S704 - trusted
+                    for chart in charts[lecture.number]
                 ],
                 "rows": list(rows_of(evidence, lecture)),
                 "claims": lecture.claims,
@@ -90,25 +94,25 @@ def build_page(
 
 
 def rows_of(evidence: Evidence, lecture: Lecture) -> Iterator[Row]:
-    """Every figure that a lecture prints and that has an epoch here."""
+    """One row per figure that a lecture prints, for the epochs that this run has."""
     for stage, quantities in lecture.printed.items():
         curves = evidence.curves(stage)
         for quantity, by_epoch in quantities.items():
             for epoch, printed in by_epoch.items():
                 if epoch <= curves.epochs:
                     values = curves.at(quantity, epoch)
-                    write = as_percent if "accuracy" in quantity else as_loss
-                    found = write(values.mean())
+                    to_text = as_percent if "accuracy" in quantity else as_loss
+                    found = to_text(values.mean())
                     if len(values) > 1:
-                        found += f" ({write(values.min())} to {write(values.max())})"
+                        found += f" ({to_text(values.min())} to {to_text(values.max())})"
                     yield Row(
-                        lecture.names[stage], QUANTITIES[quantity], epoch, write(printed), found,
+                        lecture.names[stage], QUANTITIES[quantity], epoch, to_text(printed), found,
                         len(values), curves.file,
                     )  # fmt: skip
 
 
 def as_percent(value: float) -> str:
-    """An accuracy.
+    """An accuracy as text, in percent.
 
     >>> as_percent(0.9274)
     '92.7 %'
@@ -117,7 +121,7 @@ def as_percent(value: float) -> str:
 
 
 def as_loss(value: float) -> str:
-    """A loss, to four digits.
+    """A loss as text, with four significant digits.
 
     >>> as_loss(0.00141397), as_loss(2.27)
     ('0.001414', '2.270')
@@ -126,7 +130,7 @@ def as_loss(value: float) -> str:
 
 
 def settings_of(evidence: Evidence, lecture: Lecture) -> dict[str, Any]:
-    """The parameters of a lecture's stages, with their names in params.yaml."""
+    """The parameters of a lecture's stages by flat name."""
     sections = tuple(
         f"{stage.replace('@', '.') if stage.startswith('claims') else stage.partition('@')[0]}."
         for stage in lecture.names

@@ -1,4 +1,4 @@
-"""From what was found to a verdict."""
+"""The verdict on a claim, and functions that compare results with printed values."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlvc.report.evidence import Numbers
+from dlvc.evidence.outs import Numbers
 
 HOLDS = "holds"
 IN_PART = "holds in part"
 REFUTED = "does not hold"
 UNTESTED = "not tested here"
+NOT_COMPARABLE = "its images or epochs are not the lecture's"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One statement of a claim: whether it holds, or None where it cannot be told here.
+    """One statement of a claim, and whether it holds. `holds` is None if it cannot be tested here.
 
-    `found` has the number that decides, or says why there is none.
+    `found` gives the number that decides, or the reason why the statement cannot be tested.
     """
 
     statement: str
@@ -28,61 +29,61 @@ class Part:
 
     @property
     def mark(self) -> str:
-        """What a reader sees first."""
+        """The symbol in front of the statement."""
         return {True: "✓", False: "✗", None: "–"}[self.holds]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the parts of a claim make together, and the files that they were read from."""
+    """The verdict on a claim: its parts, and the files that they were read from."""
 
     parts: tuple[Part, ...]
     files: tuple[str, ...]
 
     @property
     def word(self) -> str:
-        """A claim holds if all of it does; parts that cannot be told here decide nothing.
+        """The verdict in words. Only the parts that can be tested here count.
 
         >>> Verdict((Part("falls", True, ""), Part("to 46 %", None, "")), ()).word
         'holds'
         >>> Verdict((Part("falls", True, ""), Part("to 46 %", False, "")), ()).word
         'holds in part'
         """
-        told = [part.holds for part in self.parts if part.holds is not None]
-        if not told:
+        tested = [part.holds for part in self.parts if part.holds is not None]
+        if not tested:
             return UNTESTED
-        if all(told):
+        if all(tested):
             return HOLDS
-        return IN_PART if any(told) else REFUTED
+        return IN_PART if any(tested) else REFUTED
 
     @property
     def is_partly_untested(self) -> bool:
-        """Whether some of it could be told here, and some could not."""
+        """Whether some parts could be tested here and others could not."""
         return self.word != UNTESTED and any(part.holds is None for part in self.parts)
 
 
 def near(values: Numbers, printed: float, tolerance: float) -> bool:
-    """Whether a printed figure lies within our seeds, or not further from their mean than that.
+    """Whether a printed figure is in the range of our seeds, or within `tolerance` of their mean.
 
     >>> near(np.array([0.90, 0.94]), 0.93, 0), near(np.array([0.90]), 0.93, 0.02)
     (True, False)
     """
-    within = values.min() <= printed <= values.max()
-    return bool(within or abs(values.mean() - printed) <= tolerance)
+    in_range = values.min() <= printed <= values.max()
+    return bool(in_range or abs(values.mean() - printed) <= tolerance)
 
 
 def figure(
     statement: str, values: Numbers, printed: float, tolerance: float, *, comparable: bool
 ) -> Part:
-    """A printed accuracy beside ours; it cannot be told where the images are others."""
-    ours = spread(values)
+    """A printed accuracy compared with ours. The part stays untested if they are not comparable."""
+    found = f"this run reaches {spread(values)}"
     if not comparable:
-        return Part(statement, None, f"here {ours}, on other images than the lecture's")
-    return Part(statement, near(values, printed, tolerance), f"here {ours}")
+        return Part(statement, None, f"{found}, but {NOT_COMPARABLE}")
+    return Part(statement, near(values, printed, tolerance), found)
 
 
 def spread(values: Numbers) -> str:
-    """Accuracies as the mean, and the smallest and the largest where there are several seeds.
+    """The mean of accuracies, with the minimum and maximum if there are several seeds.
 
     >>> spread(np.array([0.914, 0.916])), spread(np.array([0.5]))
     ('91.5 % (91.4 to 91.6, 2 seeds)', '50.0 %')
@@ -95,12 +96,12 @@ def spread(values: Numbers) -> str:
 
 
 def rises(values: Numbers) -> int:
-    """How many of the steps along the last axis do not go down (NaN counts as one)."""
+    """The number of steps along the last axis that do not go down. A step to or from NaN counts."""
     return int((~(np.diff(values, axis=-1) < 0)).sum())
 
 
 def join(parts: Sequence[str]) -> str:
-    """As a sentence has them.
+    """Join words with commas and a final "and".
 
     >>> join(["a", "b", "c"]), join(["a"])
     ('a, b and c', 'a')

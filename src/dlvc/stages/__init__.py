@@ -1,1 +1,1 @@
-"""One short file a DVC stage: parse, load, call, save."""
+"""The stages of the pipeline, one file each: read parameters, load, compute, save."""

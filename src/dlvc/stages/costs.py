@@ -1,4 +1,4 @@
-"""What each model costs in parameters, operations and memory. Leaves results/costs/."""
+"""Counts the parameters, operations and memory of each model. Writes results/costs/."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESULTS = Path("results/costs")
 
 
 def main() -> None:
-    """Parse, count, save."""
+    """Read parameters, count, save."""
     params = read_params()
     settings = params.costs
     with stage_run("costs", RESULTS, params.select("costs")):

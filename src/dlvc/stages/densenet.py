@@ -1,4 +1,4 @@
-"""Lecture 40: DenseNet-121 learns photographs. Leaves results/densenet/."""
+"""Lecture 40: DenseNet-121 learns photographs. Writes results/densenet/."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from dlvc.training.load import load_images
 from dlvc.training.optimizers import Adam
 from dlvc.training.results import save_kernels, save_layers, save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.trainer import Training
+from dlvc.training.trainer import Trainer
 from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
 PHOTOS = Path("data/photos")
 RESULTS = Path("results/densenet")
-TOGETHER = True  # `runtime.processes` train it together
+DISTRIBUTED = True  # `runtime.processes` train it together
 
 
 def kernels(model: DenseNet121) -> dict[str, Tensor]:
-    """What the lecture looks at: conv0 in RGB `(64, 7, 7, 3)`, and of denselayer1's first 1x1
-    convolution the output channel 0, over its inputs `(64, 1, 1)`."""
+    """The kernels that the lecture shows: conv0 in RGB `(64, 7, 7, 3)`, and output channel 0 of
+    denselayer1's first 1x1 convolution over its inputs `(64, 1, 1)`."""
     return {
         "conv0": model.conv0.permute(0, 2, 3, 1),
         "denselayer1_conv1": model.denselayer1_conv1[0],
@@ -33,14 +33,15 @@ def kernels(model: DenseNet121) -> dict[str, Tensor]:
 
 
 def main() -> None:
-    """Parse, load, train, save."""
+    """Read parameters, load, train, save."""
     params = read_params()
     settings = params.densenet
     runtime = prepare_runtime(params.runtime)
+    is_main = runtime.group.is_main_process
 
     summary = read_json(PHOTOS / "summary.json")
     train, test = load_images(PHOTOS, runtime.device)
-    training = Training(
+    trainer = Trainer(
         partial(DenseNet121, settings.image_size),
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
@@ -51,13 +52,11 @@ def main() -> None:
         runtime=runtime,
     )
     logged = params.select("runtime", "densenet")
-    with stage_run(
-        "densenet", RESULTS, logged, device=runtime.device, silent=not runtime.world.is_first
-    ) as run:
-        trained = training.from_seeds(settings.all_seeds, "densenet", logged, run.log_epoch)
-        if not runtime.world.is_first:
+    with stage_run("densenet", RESULTS, logged, device=runtime.device, silent=not is_main) as run:
+        trained = trainer.fit_seeds(settings.all_seeds, "densenet", logged, run.log_metrics)
+        if not is_main:
             return
         model = trained[0].model
-        save_training(RESULTS, trained, summary, title="DenseNet-121", lecture_scale=True)
+        save_training(RESULTS, trained, summary, lecture_scale=True)
         save_layers(RESULTS, model, test.images[:1])
-        save_kernels(RESULTS, kernels(training.initial(settings.seed)), kernels(model))
+        save_kernels(RESULTS, kernels(trainer.init_model(settings.seed)), kernels(model))

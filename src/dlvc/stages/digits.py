@@ -1,4 +1,4 @@
-"""Gets the digits: bundled stand-ins, MNIST, or anybody's own. Leaves data/digits/."""
+"""Loads the digits: bundled stand-ins, MNIST, or the user's own pictures. Writes data/digits/."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from dlvc.data.bundled import bundled_digits
 from dlvc.data.dataset import DIGIT_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.data.mnist import load_mnist
-from dlvc.figures.images import draw_contact_sheet
 from dlvc.params.reader import read_params
 from dlvc.params.schema import Digits
-from dvcview.files.artifacts import write_figure
 from dvcview.tracking import stage_run
 
 RAW = Path("data/raw")
@@ -20,7 +18,7 @@ DIGITS = Path("data/digits")
 
 
 def load(settings: Digits) -> Dataset:
-    """The digits from the source that params.yaml names."""
+    """Load the images from the source that params.yaml names."""
     match settings.source:
         case "bundled":
             bundled = settings.bundled
@@ -32,10 +30,7 @@ def load(settings: Digits) -> Dataset:
 
 
 def main() -> None:
-    """Parse, load, save."""
+    """Read parameters, load, save."""
     params = read_params()
     with stage_run("digits", DIGITS, params.select("data.digits")):
-        digits = load(params.data.digits)
-        save_dataset(DIGITS, digits)
-        sheet = draw_contact_sheet(digits.train_images, digits.train_labels, digits.classes)
-        write_figure(DIGITS / "contact_sheet.png", sheet)
+        save_dataset(DIGITS, load(params.data.digits))

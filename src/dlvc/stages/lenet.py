@@ -1,4 +1,4 @@
-"""Lecture 29: LeNet learns digits. Leaves results/lenet/."""
+"""Lecture 29: LeNet learns digits. Writes results/lenet/."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from dlvc.training.load import load_images
 from dlvc.training.optimizers import Adam
 from dlvc.training.results import save_kernels, save_layers, save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.trainer import Training
+from dlvc.training.trainer import Trainer
 from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/lenet")
-TOGETHER = True  # `runtime.processes` train it together
+DISTRIBUTED = True  # `runtime.processes` train it together
 
 
 def kernels(model: LeNet) -> dict[str, Tensor]:
-    """What the lecture looks at: conv1 `(6, 5, 5)`, and conv2's kernel 0, by inputs `(6, 5, 5)`."""
+    """The kernels that the lecture shows: conv1 `(6, 5, 5)`, and kernel 0 of conv2 `(6, 5, 5)`."""
     return {"conv1": model.conv1.weight[:, 0], "conv2": model.conv2.weight[0]}
 
 
 def main() -> None:
-    """Parse, load, train, save."""
+    """Read parameters, load, train, save."""
     params = read_params()
     settings = params.lenet
-    runtime = prepare_runtime(params.runtime).channels_first()
+    runtime = prepare_runtime(params.runtime)
+    is_main = runtime.group.is_main_process
 
     summary = read_json(DIGITS / "summary.json")
     train, test = load_images(DIGITS, runtime.device)
-    training = Training(
+    trainer = Trainer(
         LeNet,
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
@@ -47,13 +48,11 @@ def main() -> None:
         runtime=runtime,
     )
     logged = params.select("runtime", "lenet")
-    with stage_run(
-        "lenet", RESULTS, logged, device=runtime.device, silent=not runtime.world.is_first
-    ) as run:
-        trained = training.from_seeds(settings.all_seeds, "lenet", logged, run.log_epoch)
-        if not runtime.world.is_first:
+    with stage_run("lenet", RESULTS, logged, device=runtime.device, silent=not is_main) as run:
+        trained = trainer.fit_seeds(settings.all_seeds, "lenet", logged, run.log_metrics)
+        if not is_main:
             return
         model = trained[0].model
-        save_training(RESULTS, trained, summary, title="LeNet", lecture_scale=True)
+        save_training(RESULTS, trained, summary, lecture_scale=True)
         save_layers(RESULTS, model, test.images[:1])
-        save_kernels(RESULTS, kernels(training.initial(settings.seed)), kernels(model))
+        save_kernels(RESULTS, kernels(trainer.init_model(settings.seed)), kernels(model))

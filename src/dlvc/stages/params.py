@@ -1,8 +1,8 @@
-"""Checks params.yaml before anything else runs. Leaves params.schema.json, which editors read.
+"""Checks params.yaml before any other stage runs. Writes params.schema.json, which editors read.
 
-DVC deletes a stage's outs before it calls the stage, so a stage that finds a bad value finds it
-too late. This one comes first in the DAG and has one out that no parameter changes: when it
-stops, nothing below it has been touched; when it passes, nothing below it has to run again.
+DVC deletes the outs of a stage before it starts the stage, so a stage that finds a wrong value
+finds it too late. This stage comes first, and no value changes its out: if it fails, the outs of
+all other stages are still there; if it succeeds, no other stage has to run again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCHEMA = Path("params.schema.json")
 
 
 def main() -> None:
-    """Check, and save what the check allows."""
+    """Check the parameters, save their schema."""
     with stage_run("params", SCHEMA, {}):
         check_pictures(read_params())
         write_json(SCHEMA, Params.model_json_schema())

@@ -1,4 +1,4 @@
-"""Lecture 5: a perceptron on texture features, one update an epoch. Leaves results/perceptron/."""
+"""Lecture 5: a perceptron on texture features, one update per epoch. Writes results/perceptron/."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from dlvc.models.perceptron import Perceptron, one_hot_mse
 from dlvc.params.reader import read_params
 from dlvc.training.load import load_features
-from dlvc.training.optimizers import GradientDescent
+from dlvc.training.optimizers import SGD
 from dlvc.training.results import save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.trainer import Training
+from dlvc.training.trainer import Trainer
 from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
@@ -20,17 +20,17 @@ RESULTS = Path("results/perceptron")
 
 
 def main() -> None:
-    """Parse, load, train, save."""
+    """Read parameters, load, train, save."""
     params = read_params()
     settings = params.perceptron
     runtime = prepare_runtime(params.runtime)
 
     summary = read_json(FEATURES / "summary.json")
     train, test = load_features(FEATURES, runtime.device)
-    training = Training(
+    trainer = Trainer(
         partial(Perceptron, n_features=train.images.shape[1]),
         one_hot_mse,
-        partial(GradientDescent, learning_rate=settings.learning_rate),
+        partial(SGD, learning_rate=settings.learning_rate),
         train,
         test,
         epochs=settings.epochs,
@@ -40,5 +40,5 @@ def main() -> None:
     )
     logged = params.select("runtime", "perceptron")
     with stage_run("perceptron", RESULTS, logged, device=runtime.device) as run:
-        trained = training.from_seeds(settings.all_seeds, "perceptron", logged, run.log_epoch)
-        save_training(RESULTS, trained, summary, title="Perceptron", lecture_scale=True)
+        trained = trainer.fit_seeds(settings.all_seeds, "perceptron", logged, run.log_metrics)
+        save_training(RESULTS, trained, summary, lecture_scale=True)

@@ -1,4 +1,4 @@
-"""Gets the photographs: bundled stand-ins, CIFAR-10, or anybody's own. Leaves data/photos/."""
+"""Loads the photographs: bundled stand-ins, CIFAR-10, or the user's own. Writes data/photos/."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from dlvc.data.bundled import bundled_photos
 from dlvc.data.cifar10 import load_cifar10
 from dlvc.data.dataset import PHOTO_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
-from dlvc.figures.images import draw_contact_sheet
 from dlvc.params.reader import read_params
 from dlvc.params.schema import Photos
-from dvcview.files.artifacts import write_figure
 from dvcview.tracking import stage_run
 
 RAW = Path("data/raw")
@@ -20,7 +18,7 @@ PHOTOS = Path("data/photos")
 
 
 def load(settings: Photos) -> Dataset:
-    """The photographs from the source that params.yaml names."""
+    """Load the images from the source that params.yaml names."""
     match settings.source:
         case "bundled":
             bundled = settings.bundled
@@ -32,10 +30,7 @@ def load(settings: Photos) -> Dataset:
 
 
 def main() -> None:
-    """Parse, load, save."""
+    """Read parameters, load, save."""
     params = read_params()
     with stage_run("photos", PHOTOS, params.select("data.photos")):
-        photos = load(params.data.photos)
-        save_dataset(PHOTOS, photos)
-        sheet = draw_contact_sheet(photos.train_images, photos.train_labels, photos.classes)
-        write_figure(PHOTOS / "contact_sheet.png", sheet)
+        save_dataset(PHOTOS, load(params.data.photos))

@@ -1,1 +1,1 @@
-"""Update rules, optimizers, and the one loop that trains every model."""
+"""Training: the loop, optimizers, evaluation, checkpoints, several processes, determinism."""

@@ -1,7 +1,7 @@
-"""Batch normalisation over a batch whose parts are with several processes.
+"""Batch normalization over a batch whose shards are in several processes.
 
-torch's own `SyncBatchNorm` does this on GPUs only. Left as they are, the layers would normalise
-each part by itself: another model for every number of processes.
+torch's own `SyncBatchNorm` requires GPUs. Unchanged layers would normalize each shard by itself,
+which is another model for every number of processes.
 """
 
 from __future__ import annotations
@@ -14,85 +14,86 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from dlvc.training.process_group import World
+from dlvc.training.process_group import ProcessGroup
 
-PIXELS = (0, 2, 3)  # all dimensions of (N, C, H, W) but the channels
+NOT_CHANNELS = (0, 2, 3)  # the other dimensions of (N, C, H, W)
 
 
-def normalise_together(model: nn.Module, world: World) -> None:
-    """Have every `BatchNorm2d` of a model see the whole batch; names and weights stay."""
+def synchronize_batch_norm(model: nn.Module, group: ProcessGroup) -> None:
+    """Make every `BatchNorm2d` normalize over the whole batch; names and weights stay the same."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            together = partial(_forward, module, type(module).forward, world)
-            module.forward = together  # type: ignore[method-assign]
+            forward = partial(_forward, module, type(module).forward, group)
+            module.forward = forward  # type: ignore[method-assign]
 
 
-def _forward(layer: nn.BatchNorm2d, alone: Any, world: World, x: Tensor) -> Tensor:
-    """What the layer does with `x` (N, C, H, W), of which every process has some N."""
+def _forward(layer: nn.BatchNorm2d, original: Any, group: ProcessGroup, x: Tensor) -> Tensor:
+    """The forward pass of the layer for one process's shard `x` (N, C, H, W)."""
     if not layer.training:
-        outputs: Tensor = alone(layer, x)
+        outputs: Tensor = original(layer, x)
         return outputs
     momentum = layer.momentum or 0.0
-    outputs, mean, variance, count = _Normalise.apply(x, layer.weight, layer.bias, layer.eps, world)
+    outputs, mean, variance, count = _BatchNorm.apply(x, layer.weight, layer.bias, layer.eps, group)
     with torch.no_grad():
-        kept = dict(layer.named_buffers())
-        kept["running_mean"].lerp_(mean, momentum)
-        kept["running_var"].lerp_(variance * (count / (count - 1)), momentum)
-        kept["num_batches_tracked"].add_(1)
+        buffers = dict(layer.named_buffers())
+        buffers["running_mean"].lerp_(mean, momentum)
+        buffers["running_var"].lerp_(variance * (count / (count - 1)), momentum)
+        buffers["num_batches_tracked"].add_(1)
     return outputs
 
 
-def _full(x: Tensor) -> Tensor:
-    """A sum over a batch would lose too much in bfloat16."""
+def _to_float32(x: Tensor) -> Tensor:
+    """A sum over a batch would lose too many digits in bfloat16."""
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
-class _Normalise(torch.autograd.Function):
+class _BatchNorm(torch.autograd.Function):
     """y = w x̂ + b,  x̂ = (x − μ) / √(σ² + ε),  μ and σ² over all samples and pixels of a channel.
 
-    Backward, Σ over all of them, n in number:
+    Backward, where Σ is over all n of them:
 
         ∂J/∂x = w / √(σ² + ε) · (∂J/∂y − Σ ∂J/∂y / n − x̂ Σ (∂J/∂y x̂) / n)
 
-    ∂J/∂w and ∂J/∂b stay this process's part of their sum, as the gradients of all other parameters.
+    ∂J/∂w and ∂J/∂b remain this shard's part of their sum, as the gradients of all other parameters.
 
     Source: Ioffe, Szegedy, "Batch Normalization", 2015, arXiv:1502.03167.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, world: World
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, group: ProcessGroup
     ) -> tuple[Tensor, Tensor, Tensor, float]:
         """Returns y, μ, σ² (biased) and n."""
-        mine = x.numel() // x.shape[1]
+        own = x.numel() // x.shape[1]
         variance, mean = (
-            torch.var_mean(_full(x), PIXELS, correction=0)
-            if mine
+            torch.var_mean(_to_float32(x), NOT_CHANNELS, correction=0)
+            if own
             else (torch.zeros_like(weight), torch.zeros_like(weight))
         )
-        # In float64, where squares can be added and subtracted again without a loss that counts.
-        count = torch.tensor([float(mine)], dtype=torch.float64, device=x.device)
-        first, second = mine * mean.double(), mine * (variance.double() + mean.double().square())
-        world.add_up([count, first, second])
+        # float64, in which squares can be added and subtracted without a relevant loss of digits.
+        count = torch.tensor([float(own)], dtype=torch.float64, device=x.device)
+        first, second = own * mean.double(), own * (variance.double() + mean.double().square())
+        group.all_reduce([count, first, second])
         n = count.item()
         mean = (first / n).to(weight.dtype)
         variance = (second / n - (first / n).square()).clamp_min(0).to(weight.dtype)
         outputs = F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps)
         ctx.save_for_backward(x, weight, mean, torch.rsqrt(variance + eps))
-        ctx.count, ctx.world = n, world
+        ctx.count, ctx.group = n, group
         ctx.mark_non_differentiable(mean, variance)
         return outputs, mean, variance, n
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor, *_: object) -> tuple[Tensor | None, ...]:
-        """`slope` is ∂J/∂y (N, C, H, W)."""
+    def backward(ctx: Any, grad: Tensor, *_: object) -> tuple[Tensor | None, ...]:
+        """`grad` is ∂J/∂y (N, C, H, W)."""
         x, weight, mean, scale = ctx.saved_tensors
-        spread = [values[:, None, None] for values in (mean, scale, weight)]
-        normal = (x - spread[0]) * spread[1]  # x̂
-        of_bias, of_weight = _full(slope).sum(PIXELS), (slope * normal).sum(PIXELS)
-        sums = [of_bias.clone(), of_weight.clone()]
-        ctx.world.add_up(sums)
-        shift, tilt = (total[:, None, None] / ctx.count for total in sums)
-        of_x = spread[2] * spread[1] * (slope - shift - normal * tilt)
-        return of_x.to(x.dtype), of_weight, of_bias, None, None
+        mean, scale, weight = (values[:, None, None] for values in (mean, scale, weight))
+        normalized = (x - mean) * scale  # x̂
+        grad_bias = _to_float32(grad).sum(NOT_CHANNELS)
+        grad_weight = (grad * normalized).sum(NOT_CHANNELS)
+        sums = [grad_bias.clone(), grad_weight.clone()]
+        ctx.group.all_reduce(sums)
+        mean_grad, mean_grad_normalized = (total[:, None, None] / ctx.count for total in sums)
+        grad_x = weight * scale * (grad - mean_grad - normalized * mean_grad_normalized)
+        return grad_x.to(x.dtype), grad_weight, grad_bias, None, None

@@ -1,8 +1,8 @@
-"""A training's state on disk while it goes on, so that a killed stage goes on where it was.
+"""Checkpoints: an interrupted training resumes where it stopped, and ends with the same bytes.
 
-Checkpoints lie in the project's `.dlvc/checkpoints/`, outside of the outs, which DVC deletes before
-it starts a stage. The name of one is a digest of everything that the result depends on, so that the
-checkpoint of another state is never found.
+Checkpoints lie in the project's `.dlvc/checkpoints/`, not among the outs, because DVC deletes the
+outs before it starts a stage. The name of a checkpoint is a digest of everything that the result
+depends on, so a training never finds the checkpoint of another one.
 """
 
 from __future__ import annotations
@@ -27,50 +27,54 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from dlvc.training.process_group import ALONE, World
+from dlvc.training.checkpoint_files import CHECKPOINTS, COMPLETE, lock_of
+from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
 from dlvc.training.runtime import computed_with
 from dlvc.training.samples import Samples
 from dlvc.training.state import TrainingState
-from dvcview.console import handle, say
+from dlvc.training.weights import weights_as_bytes
+from dvcview.console import log, set_signal_handlers
 from dvcview.errors import UserError
-from dvcview.files import artifacts
-from dvcview.files.checksum import read_sealed, write_sealed
-from dvcview.files.hashes import md5_of_bytes
-from dvcview.run.lockfile_backup import CHECKPOINTS, COMPLETE, LOCK, lock_of
+from dvcview.files.checksum import md5_of_bytes, read_checksummed, write_checksummed
+from dvcview.project.lockfile import LOCKFILE
 
 AFTER_AN_EPOCH = 1  # seconds: shorter epochs share a checkpoint, or thousands would be written
 WITHIN_AN_EPOCH = 20  # seconds
-SHARE = 10  # at most a tenth of the time goes into writing them
-TO_STOP = 1.5  # seconds from Ctrl-C to the next point at which a training can be left
-KEPT = 4  # of one stage, for values that were tried, interrupted, and are come back to
-UNTOLD = "dvcview.tracking"  # it gives nothing back, so no result depends on it
+SHARE = 10  # writing checkpoints takes at most a tenth of the time
+TO_STOP = 1.5  # seconds from Ctrl-C to the end of the current batch
+KEPT = 4  # checkpoints of one stage, for parameters that were tried and interrupted
+# Modules whose code decides what a training computes.
+CODE = ("dlvc.", "dvcview.files.")
+NOT_CODE = ("dlvc.params.", "dlvc.launcher", "dlvc.cli")  # parameters count by their values
 
 
 class Checkpoint:
-    """The state of one stage's training, kept while it trains and until DVC knows its result.
+    """The checkpoint of one training, kept until DVC has recorded the result.
 
-    `with Checkpoint("lenet", params) as checkpoint:` goes around `fit(..., checkpoint=checkpoint)`
-    and the writing of what was learned. `params` are the stage's parameters with flat names; those
-    of `runtime` are among them.
+    `with Checkpoint("lenet", params) as checkpoint:` encloses `fit(..., checkpoint=checkpoint)` and
+    the writing of the results. `params` are the stage's parameters with flat names, including those
+    of `runtime`.
 
-    A checkpoint is written after an epoch and every `WITHIN_AN_EPOCH` seconds within one. Ctrl-C
-    and SIGTERM stop the training at the next point at which it can be left, after a last one.
+    A checkpoint is saved after an epoch and every `WITHIN_AN_EPOCH` seconds within one. Ctrl-C and
+    SIGTERM stop the training after the current batch, and save a last checkpoint first.
 
-    In a `world` of several processes all are in the same state after each batch. The first one
-    keeps it; the others only get what it finds.
+    In a `group` of several processes all are in the same state after each batch. The main process
+    saves it; when the training resumes, the others receive what the main process has restored.
     """
 
-    def __init__(self, stage: str, params: Mapping[str, Any], world: World = ALONE) -> None:
+    def __init__(
+        self, stage: str, params: Mapping[str, Any], group: ProcessGroup = SINGLE_PROCESS
+    ) -> None:
         self._stage = stage
         self._params = params
-        self._world = world
+        self._group = group
         self._folder = Path(os.environ.get("DVC_ROOT", ".")) / CHECKPOINTS
         self._path: Path | None = None
         self._lock: FileLock | None = None
-        self._written = 0.0
-        self._took = 0.0
-        self._asked: int | None = None  # the signal that asked to stop
-        self._last_word = threading.Timer(TO_STOP, self._give_up)
+        self._saved_at = 0.0
+        self._save_seconds = 0.0
+        self._signal: int | None = None  # the signal that requested the stop
+        self._stop_timer = threading.Timer(TO_STOP, self._stop_within_batch)
 
     def __enter__(self) -> Checkpoint:
         return self
@@ -78,7 +82,7 @@ class Checkpoint:
     def __exit__(
         self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
     ) -> None:
-        """All is written, but not yet in dvc.lock: until it is, a kill must not lose it."""
+        """Keep the checkpoint: the results are written, but dvc.lock does not record them yet."""
         if self._path is None or self._lock is None:
             return
         if kind is None and self._path.exists():
@@ -88,51 +92,54 @@ class Checkpoint:
         self._lock.release()
 
     @contextmanager
-    def keep(
+    def restore_or_start(
         self, state: TrainingState, train: Samples, test: Samples
     ) -> Iterator[Callable[[], None]]:
-        """Bring `state` to where it was left, if it was; give what to call wherever it can be."""
+        """Restore `state` if there is a checkpoint; gives the function to call after each batch."""
         training = self._digest(state, train, test)
-        self._check_the_same(training, train.labels.device)
-        if not self._world.is_first:
-            self._restore(state, self._world.from_first(b""))
+        self._check_all_processes_agree(training, train.labels.device)
+        if not self._group.is_main_process:
+            self._restore(state, self._group.broadcast(b""))
             yield lambda: None
             return
         computed = computed_with(train.labels.device)
-        self._take_place(hashlib.sha256(f"{training} {computed}".encode()).hexdigest()[:16])
-        self._restore(state, self._world.from_first(self._find()))
-        self._written = time.monotonic()
-        before = handle(self._ask)
+        self._lock_path(hashlib.sha256(f"{training} {computed}".encode()).hexdigest()[:16])
+        self._restore(state, self._group.broadcast(self._read()))
+        self._saved_at = time.monotonic()
+        before = set_signal_handlers(self._on_signal)
         try:
-            yield partial(self._may_be_left_here, state)
+            yield partial(self._on_batch_end, state)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._last_word.cancel()
-        if self._asked:  # between the last such point and here
+            self._stop_timer.cancel()
+        if self._signal:  # it came after the last batch
             self._stop(state)
 
-    def _check_the_same(self, training: str, device: torch.device) -> None:
-        """Another machine may have other parameters, code or images: all messages would still have
-        the same shapes, and what is learned would be nobody's training."""
-        first = self._world.from_first(training.encode())
-        others = torch.tensor([float(first != training.encode())], device=device)
-        self._world.add_up([others])
+    def _check_all_processes_agree(self, training: str, device: torch.device) -> None:
+        """Refuse to train with processes that have other parameters, code or images.
+
+        Another machine may have them. All messages would have the same shapes, and the result
+        would belong to no set of parameters.
+        """
+        main = self._group.broadcast(training.encode())
+        others = torch.tensor([float(main != training.encode())], device=device)
+        self._group.all_reduce([others])
         if others.item():
             raise UserError(
-                f"{self._stage}: {others.item():.0f} of its {self._world.size} processes have "
-                "other parameters, code or images than the first one; bring each machine to the "
+                f"{self._stage}: {others.item():.0f} of its {self._group.size} processes have "
+                "other parameters, code or images than the main process; bring each machine to the "
                 "same commit, params.yaml and data (`git status`, `dvc pull`)"
             )
 
     def _digest(self, state: TrainingState, train: Samples, test: Samples) -> str:
-        """Of everything that the result depends on, but the processor."""
+        """A digest of everything that the result depends on, except the hardware."""
         digest = hashlib.sha256()
-        rule = type(state.optimizer).__name__
-        about = [self._stage, rule, dict(self._params)]
-        digest.update(json.dumps(about, sort_keys=True).encode())
+        optimizer = type(state.optimizer).__name__
+        settings = [self._stage, optimizer, dict(self._params)]
+        digest.update(json.dumps(settings, sort_keys=True).encode())
         for name, module in sorted(sys.modules.items()):
-            if name.startswith("dlvc.") and not name.startswith(UNTOLD):
+            if name.startswith(CODE) and not name.startswith(NOT_CODE):
                 digest.update(_source(module))
         tensors = [*state.model.state_dict().values(), state.generator.get_state()]
         for samples in (train, test):
@@ -142,93 +149,96 @@ class Checkpoint:
             digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).data)
         return digest.hexdigest()
 
-    def _take_place(self, key: str) -> None:
-        """Choose the file, alone; another process with the very same training has it already."""
+    def _lock_path(self, key: str) -> None:
+        """Choose the checkpoint's path and lock it.
+
+        Without a lock no checkpoints are saved: another process runs the same training.
+        """
         path = self._folder / f"{self._stage}-{key}.pt"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(lock_of(path))
             lock.acquire(timeout=0)
         except (OSError, Timeout) as error:
-            say(f"no checkpoints are kept of this training ({error})")
+            log(f"no checkpoints are saved for this training ({error})")
             return
         self._path, self._lock = path, lock
-        kept = sorted(
+        others = sorted(
             (found for found in self._folder.glob(f"{self._stage}-*.pt") if found != path),
             key=lambda found: found.stat().st_mtime,
         )
-        for old in kept[: -KEPT + 1]:
+        for old in others[: -KEPT + 1]:
             old.unlink(missing_ok=True)
             lock_of(old).unlink(missing_ok=True)
 
-    def _find(self) -> bytes:
-        """The state to go on from; nothing where it is damaged or DVC has its result already."""
+    def _read(self) -> bytes:
+        """The saved state; empty if there is none, it is damaged, or DVC has its result already."""
         if self._path is None:
             return b""
         for path in (self._path, _complete(self._path)):
             if not path.exists():
                 continue
-            content = read_sealed(path)
+            content = read_checksummed(path)
             if content is None:
-                say(f"{path}: damaged, not used; the training begins anew")
+                log(f"{path}: damaged and not used; the training starts from the beginning")
                 continue
-            if path != self._path and self._is_known_to_dvc(_load(content)["model"]):
-                path.unlink()  # its stage is run anew because somebody wants it so
+            if path != self._path and self._is_recorded(_load(content)["model"]):
+                path.unlink()  # the user has asked for the stage to run again
                 continue
             return content
         return b""
 
     def _restore(self, state: TrainingState, content: bytes) -> None:
         if content:
-            state.restore(_load(content))
-            if self._world.is_first:
-                say(f"goes on {state}")
+            state.load_state_dict(_load(content))
+            if self._group.is_main_process:
+                log(f"resumes {state}")
 
-    def _is_known_to_dvc(self, weights: Mapping[str, Tensor]) -> bool:
-        """Whether dvc.lock names the very weights: then the stage's end was not lost."""
-        md5 = md5_of_bytes(artifacts.weights_as_bytes(weights))
-        return LOCK.exists() and md5 in LOCK.read_text(encoding="utf-8")
+    def _is_recorded(self, weights: Mapping[str, Tensor]) -> bool:
+        """Whether dvc.lock names exactly these weights."""
+        md5 = md5_of_bytes(weights_as_bytes(weights))
+        return LOCKFILE.exists() and md5 in LOCKFILE.read_text(encoding="utf-8")
 
-    def _may_be_left_here(self, state: TrainingState) -> None:
-        if self._asked:
-            self._last_word.cancel()
-            self._write(state)
+    def _on_batch_end(self, state: TrainingState) -> None:
+        if self._signal:
+            self._stop_timer.cancel()
+            self._save(state)
             self._stop(state)
-        apart = AFTER_AN_EPOCH if state.training is None else WITHIN_AN_EPOCH
-        if time.monotonic() - self._written >= max(apart, SHARE * self._took):
-            self._write(state)
+        interval = AFTER_AN_EPOCH if state.training is None else WITHIN_AN_EPOCH
+        if time.monotonic() - self._saved_at >= max(interval, SHARE * self._save_seconds):
+            self._save(state)
 
-    def _write(self, state: TrainingState) -> None:
-        """A full disk costs what could be repeated, not the training."""
+    def _save(self, state: TrainingState) -> None:
+        """Save the state. A full disk does not stop the training."""
         if self._path is None:
             return
         began = time.monotonic()
         content = io.BytesIO()
-        torch.save(state.save(), content)
+        torch.save(state.state_dict(), content)
         try:
-            write_sealed(self._path, content.getbuffer())
+            write_checksummed(self._path, content.getbuffer())
         except UserError as error:
-            say(f"no checkpoint was written: {error}")
-        self._written = time.monotonic()
-        self._took = self._written - began
+            log(f"no checkpoint was saved: {error}")
+        self._saved_at = time.monotonic()
+        self._save_seconds = self._saved_at - began
 
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        """Ctrl-C or SIGTERM: the training stops by itself, or, if that takes too long, is ended."""
-        if self._asked is None:
-            self._asked = number
-            self._last_word.daemon = True
-            self._last_word.start()
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Request a stop at the end of the batch, and limit the time until then."""
+        if self._signal is None:
+            self._signal = number
+            self._stop_timer.daemon = True
+            self._stop_timer.start()
 
     def _stop(self, state: TrainingState) -> NoReturn:
-        say(f"stopped {state}; the same command goes on from there")
-        if self._asked == signal.SIGINT:
+        log(f"stopped {state}; the same command resumes there")
+        if self._signal == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + signal.SIGTERM)
 
-    def _give_up(self) -> None:
-        """One batch takes longer than anybody wants to wait; the last checkpoint stays."""
-        say("stopped; the same command goes on from the last checkpoint")
-        os._exit(128 + (self._asked or 0))
+    def _stop_within_batch(self) -> None:
+        """End the process, because the batch takes too long; the last checkpoint remains."""
+        log("stopped; the same command resumes from the last checkpoint")
+        os._exit(128 + (self._signal or 0))
 
 
 def _complete(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""How a model does on samples that it does not learn from."""
+"""Evaluation of a model on samples that it is not trained on."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from dlvc.training.process_group import ALONE, World
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
+from dlvc.training.samples import EpochState, Samples
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
-EVALUATION_BATCH = 250  # only bounds the memory: nothing is updated, so no result hangs on it
+EVALUATION_BATCH_SIZE = 250  # limits the memory; no result depends on it
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The mean loss over samples, the share that is right, and which class is taken for which.
+    """Mean loss, accuracy and confusion matrix over some samples.
 
     `confusion` int64 `(C, C)`: see `confusion_matrix`.
     """
@@ -30,8 +30,8 @@ class Evaluation:
     confusion: NDArray[np.int64]
 
     @classmethod
-    def of(cls, testing: Pass, samples: Samples) -> Evaluation:
-        """What a complete pass over the samples in their order says."""
+    def from_state(cls, testing: EpochState, samples: Samples) -> Evaluation:
+        """The results of a complete epoch over the samples in their stored order."""
         labels, predicted = samples.labels.cpu().numpy(), testing.predicted.cpu().numpy()
         return cls(
             testing.mean_loss(),
@@ -40,22 +40,22 @@ class Evaluation:
         )
 
 
-def loss_of_part(
+def loss_of_shard(
     loss_function: LossFunction, outputs: Tensor, labels: Tensor, batch: slice
 ) -> Tensor:
-    """What some of a batch's samples contribute to the mean loss of the batch."""
+    """The contribution of some of a batch's samples to the mean loss of the batch."""
     size = batch.stop - batch.start
     if len(labels) == size:
         return loss_function(outputs, labels)
     if len(labels) == 0:
-        return outputs.sum()  # 0, as its gradients are
+        return outputs.sum()  # 0, with gradients of 0
     loss: Tensor = loss_function(outputs, labels) * (len(labels) / size)
     return loss
 
 
-def in_order(samples: Samples) -> Pass:
-    """A pass over samples as they stand, at its beginning."""
-    return Pass.in_order(samples, EVALUATION_BATCH)
+def evaluation_state(samples: Samples) -> EpochState:
+    """The state before the first batch of an evaluation."""
+    return EpochState.sequential(samples, EVALUATION_BATCH_SIZE)
 
 
 @torch.no_grad()
@@ -63,32 +63,32 @@ def evaluate_batches(
     model: nn.Module,
     loss_function: LossFunction,
     samples: Samples,
-    testing: Pass,
-    world: World = ALONE,
+    testing: EpochState,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[None]:
-    """Pass what is left of `testing` through a model; yields after each batch."""
+    """Evaluate the model on the remaining batches of `testing`; yields after each batch."""
     model.eval()
     while not testing.is_complete:
-        batch = testing.batch(testing.done)
-        part = world.share_of(batch)
-        numbers = testing.order[part]
-        outputs = model(samples.images.index_select(0, numbers))
-        labels = samples.labels.index_select(0, numbers)
-        loss = loss_of_part(loss_function, outputs, labels, batch)
-        world.add_up(testing.note(loss, outputs, part))
+        batch = testing.batch(testing.batch_index)
+        shard = group.shard(batch)
+        indices = testing.indices[shard]
+        outputs = model(samples.images.index_select(0, indices))
+        labels = samples.labels.index_select(0, indices)
+        loss = loss_of_shard(loss_function, outputs, labels, batch)
+        group.all_reduce(testing.update(loss, outputs, shard))
         yield
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Count the pairs: (C, C) int64, rows are true classes and columns predicted ones.
+    """Count pairs of true and predicted class: int64 `(C, C)`, rows are true classes.
 
-    `labels` and `predicted` are (N,) integers of 0 ... C - 1.
+    `labels` and `predicted` are `(N,)` integers of 0 ... C - 1; others raise `ValueError`.
 
     >>> confusion_matrix([0, 0, 0, 1], [0, 0, 1, 1], classes=2)
     array([[2, 1],
            [0, 1]])
     """
-    # int64 at once: in uint8, as labels are often kept, the product below would overflow.
+    # Labels are often uint8, in which the product below would overflow.
     true, taken = np.asarray(labels, np.int64), np.asarray(predicted, np.int64)
     for name, values in (("labels", true), ("predicted", taken)):
         if values.size and not 0 <= values.min() <= values.max() < classes:

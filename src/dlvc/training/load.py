@@ -1,4 +1,4 @@
-"""What the stages before have left, as samples on a device."""
+"""The outs of earlier stages as samples on a device."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dvcview.files.artifacts import read_pickle
 
 
 def load_images(folder: Path, device: torch.device) -> tuple[Samples, Samples]:
-    """Images for training and for testing, uint8 `(N, H, W)` or `(N, H, W, 3)`."""
+    """Training and test images, uint8 `(N, H, W)` or `(N, H, W, 3)`."""
     found = open_dataset(folder)
     return (
-        Samples.of(found.train_images, found.train_labels, device),
-        Samples.of(found.test_images, found.test_labels, device),
+        Samples.from_numpy(found.train_images, found.train_labels, device),
+        Samples.from_numpy(found.test_images, found.test_labels, device),
     )
 
 
 def load_features(folder: Path, device: torch.device) -> tuple[Samples, Samples]:
-    """Texture features for training and for testing, float32 `(N, 9)`, as lecture 5 has them."""
+    """Texture features of the training and test images, float32 `(N, 9)`, as in lecture 5."""
     train, test = (
-        Samples.of(
+        Samples.from_numpy(
             read_pickle(folder / f"{part}Feats.pkl").astype(np.float32),
             read_pickle(folder / f"{part}Label.pkl"),
             device,

@@ -1,7 +1,7 @@
 """The one training loop of the course.
 
-Per epoch, per batch and per sample are one idea with one question: after how many samples is a
-step taken? Every model of lectures 5 to 40 goes through `fit`.
+Updates per epoch, per batch and per sample differ in one respect: how many samples an update is
+computed from. Every model of lectures 5 to 40 is trained by `fit`.
 """
 
 from __future__ import annotations
@@ -18,37 +18,39 @@ from dlvc.training.evaluation import (
     Evaluation,
     LossFunction,
     evaluate_batches,
-    in_order,
-    loss_of_part,
+    evaluation_state,
+    loss_of_shard,
 )
 from dlvc.training.optimizers import Optimizer
-from dlvc.training.process_group import ALONE, World
+from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
 from dlvc.training.progress import progress_bar
-from dlvc.training.samples import Pass, Samples
-from dlvc.training.state import Epoch, TrainingState
+from dlvc.training.samples import EpochState, Samples
+from dlvc.training.state import EpochResult, TrainingState
 from dvcview.errors import UserError
 
-CHECK_EVERY = 50  # updates between two looks at the loss: a look makes a GPU wait
+CHECK_EVERY = 50  # updates between two checks of the loss, each of which makes a GPU wait
 
 
 class DivergedError(UserError):
-    """A loss is no longer a finite number."""
+    """A loss is not a finite number."""
 
 
-class Keeper(Protocol):
-    """What keeps a training's state while it goes on: `dlvc.training.checkpoints.Checkpoint`."""
+class Checkpointer(Protocol):
+    """Saves and restores a training; `dlvc.training.checkpoints.Checkpoint` is one."""
 
-    def keep(
+    def restore_or_start(
         self, state: TrainingState, train: Samples, test: Samples
     ) -> AbstractContextManager[Callable[[], None]]:
-        """Bring `state` to where it was left, if it was, and give a function to call at every
-        point at which it can be left."""
+        """Restore `state` from a checkpoint, if there is one.
+
+        The context gives a function to call after each batch, which may save a checkpoint.
+        """
 
 
-class NotKept:
-    """Keeps nothing."""
+class NoCheckpoints:
+    """A `Checkpointer` that saves nothing."""
 
-    def keep(
+    def restore_or_start(
         self, _state: TrainingState, _train: Samples, _test: Samples
     ) -> AbstractContextManager[Callable[[], None]]:
         """Leave `state` as it is."""
@@ -60,38 +62,40 @@ def train_one_epoch(
     loss_function: LossFunction,
     optimizer: Optimizer,
     samples: Samples,
-    training: Pass,
+    training: EpochState,
     *,
     accumulate: bool = False,
-    world: World = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[None]:
-    """Pass what is left of `training` through the model; yields after each batch.
+    """Train the model on the remaining batches of `training`; yields after each batch.
 
-    With `accumulate` the gradients of all batches add up, as the gradient of the mean of their
-    losses, and one update follows at the end: lecture 24a and lecture 5. (The notebooks add up the
-    losses and go backward once, holding every batch's activations; the gradient is the same and
-    this holds one batch's.) Without, every batch is followed by its update. Of each batch this
-    process takes its share in the `world`; gradients and losses become those of the whole.
+    By default every batch is followed by an update. With `accumulate` the gradients of all batches
+    are accumulated into the gradient of their mean loss, and one update follows at the end
+    (lectures 24a and 5). The notebooks instead add up the losses and call `backward` once, which
+    holds the activations of every batch in memory. The gradient is the same.
+
+    Each process of the `group` computes its shard of every batch. Gradients and losses are summed
+    over all processes.
     """
     model.train()
     parameters = list(model.parameters())
-    labels = samples.labels.index_select(0, training.order)  # in the order in which they pass
+    labels = samples.labels.index_select(0, training.indices)  # in the order of this epoch
     while not training.is_complete:
-        batch = training.batch(training.done)
-        part = world.share_of(batch)
-        outputs = model(samples.images.index_select(0, training.order[part]))
-        loss = loss_of_part(loss_function, outputs, labels[part], batch)
+        batch = training.batch(training.batch_index)
+        shard = group.shard(batch)
+        outputs = model(samples.images.index_select(0, training.indices[shard]))
+        loss = loss_of_shard(loss_function, outputs, labels[shard], batch)
         if accumulate:
             (loss / training.batches).backward()  # type: ignore[no-untyped-call]
         else:
             loss.backward()  # type: ignore[no-untyped-call]
-            world.add_up(_gradients(parameters))
+            group.all_reduce(_gradients(parameters))
             optimizer.step()
             optimizer.zero_grad()
-        world.add_up(training.note(loss, outputs, part))
+        group.all_reduce(training.update(loss, outputs, shard))
         yield
     if accumulate:
-        world.add_up(_gradients(parameters))
+        group.all_reduce(_gradients(parameters))
         optimizer.step()
         optimizer.zero_grad()
 
@@ -113,66 +117,79 @@ def fit(
     shuffle: bool = True,
     accumulate: bool = False,
     one_epoch: Callable[..., Iterator[None]] = train_one_epoch,
-    checkpoint: Keeper | None = None,
-    world: World = ALONE,
-) -> Iterator[Epoch]:
-    """Train `model` in place, one record an epoch.
+    checkpoint: Checkpointer | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+) -> Iterator[EpochResult]:
+    """Train `model` in place; yields the result of each epoch.
 
-    `generator` draws the order of the samples, afresh for every epoch; without `shuffle` they pass
-    as they stand. `one_epoch` passes them once: `train_one_epoch`, or what does the same another
-    way. With a `checkpoint` a training that was left goes on where it was; the epochs before come
-    again as records, not as work. All processes of a `world` call this with the same arguments, and
-    get the same records. Raises `DivergedError` that names the epoch and the update when the loss
-    is no longer a finite number.
+    Args:
+        model: the model, on the device of the samples.
+        loss_function: the mean loss of outputs `(N, C)` and labels `(N,)`.
+        optimizer: updates the parameters of `model`.
+        train: the training samples.
+        test: the test samples, evaluated after each epoch.
+        epochs: the number of epochs.
+        batch_size: samples in each batch.
+        generator: draws a new order of the training samples for each epoch.
+        shuffle: False keeps the stored order.
+        accumulate: one update per epoch; see `train_one_epoch`.
+        one_epoch: `train_one_epoch`, or another implementation of it.
+        checkpoint: resumes an interrupted training. The epochs that it has restored are yielded
+            again without being trained again.
+        group: the processes that train together. All of them call `fit` with the same arguments
+            and get the same results.
+
+    Raises:
+        DivergedError: a loss is not a finite number. The message names the epoch and the update.
     """
     state = TrainingState(model, optimizer, generator)
-    with (checkpoint or NotKept()).keep(state, train, test) as may_be_left_here:
+    with (checkpoint or NoCheckpoints()).restore_or_start(state, train, test) as on_batch_end:
         yield from state.curve
         for number in range(len(state.curve) + 1, epochs + 1):
             updates = state.curve[-1].updates if state.curve else 0
             if state.training is None:
                 state.training = (
-                    Pass.shuffled(train, batch_size, generator)
+                    EpochState.shuffled(train, batch_size, generator)
                     if shuffle
-                    else Pass.in_order(train, batch_size)
+                    else EpochState.sequential(train, batch_size)
                 )
             training = state.training
             if state.testing is None:
                 with progress_bar(f"epoch {number}/{epochs}", training) as show:
                     for _ in one_epoch(
                         model, loss_function, optimizer, train, training,
-                        accumulate=accumulate, world=world,
+                        accumulate=accumulate, group=group,
                     ):  # fmt: skip
-                        if training.done % CHECK_EVERY == 0 or training.is_complete:
+                        if training.batch_index % CHECK_EVERY == 0 or training.is_complete:
                             show(_finite_loss(training, number, updates, accumulate=accumulate))
-                        may_be_left_here()
-                state.testing = in_order(test)
+                        on_batch_end()
+                state.testing = evaluation_state(test)
             updates += 1 if accumulate else training.batches
 
-            for _ in evaluate_batches(model, loss_function, test, state.testing, world):
-                may_be_left_here()
-            result = Evaluation.of(state.testing, test)
-            if not math.isfinite(result.loss):
-                raise _diverged(f"the test loss is {result.loss} after", number, updates)
+            for _ in evaluate_batches(model, loss_function, test, state.testing, group):
+                on_batch_end()
+            evaluation = Evaluation.from_state(state.testing, test)
+            if not math.isfinite(evaluation.loss):
+                raise _diverged(f"the test loss is {evaluation.loss} after", number, updates)
 
-            record = Epoch(
+            result = EpochResult(
                 epoch=number,
                 updates=updates,
                 train_loss=training.mean_loss(),
                 train_accuracy=training.accuracy(train.labels),
-                test=result,
+                test=evaluation,
                 batch_losses=training.losses.cpu().numpy(),
                 samples=len(train),
             )
-            state.curve.append(record)
+            state.curve.append(result)
             state.training = state.testing = None
-            may_be_left_here()
-            yield record
+            on_batch_end()
+            yield result
 
 
-def _finite_loss(training: Pass, epoch: int, updates: int, *, accumulate: bool) -> float:
-    """The last loss, if all so far are finite numbers; `updates` are those before this epoch."""
-    losses = training.losses[: training.done]
+def _finite_loss(training: EpochState, epoch: int, updates: int, *, accumulate: bool) -> float:
+    """The last loss, if all losses of the epoch are finite; `updates` are those before it."""
+    losses = training.losses[: training.batch_index]
     bad = (~torch.isfinite(losses)).nonzero()
     if len(bad):
         update = updates + (1 if accumulate else int(bad[0]) + 1)

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, nothing in a log (there, a line an epoch is)."""
+"""Progress of a training: a bar on a terminal, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from dlvc.training.samples import Pass
+from dlvc.training.samples import EpochState
 
-Record = TypeVar("Record")
+Result = TypeVar("Result")
 
 
 @contextmanager
-def progress_bar(title: str, training: Pass) -> Iterator[Callable[[float], None]]:
-    """A function of the current loss that moves a bar to where a pass is, with rate and time left.
+def progress_bar(title: str, training: EpochState) -> Iterator[Callable[[float], None]]:
+    """Give a function of the current loss that moves the bar to the current batch.
 
-    A pass that was taken up again starts where it was left.
+    A resumed epoch starts its bar at the batch where it was interrupted. Without a terminal there
+    is no bar.
     """
     with tqdm(
-        total=training.batches, initial=training.done, desc=title, unit="batch",
+        total=training.batches, initial=training.batch_index, desc=title, unit="batch",
         disable=None, leave=False,
     ) as bar:  # fmt: skip
 
         def show(loss: float) -> None:
             bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-            bar.update(training.done - bar.n)
+            bar.update(training.batch_index - bar.n)
 
         yield show
 
 
-def follow(records: Iterable[Record], tell: Callable[[Record], None]) -> list[Record]:
-    """The records as a list; each is printed, and told to `tell`, as it comes.
+def print_each(results: Iterable[Result], callback: Callable[[Result], None]) -> list[Result]:
+    """Print each result and pass it to `callback` as soon as it arrives; return all as a list.
 
-    >>> follow(["epoch 1"], lambda record: None)
+    >>> print_each(["epoch 1"], lambda result: None)
     epoch 1
     ['epoch 1']
     """
-    followed = []
-    for record in records:
-        print(record, flush=True)
-        followed.append(record)
-        tell(record)
-    return followed
+    collected = []
+    for result in results:
+        print(result, flush=True)
+        collected.append(result)
+        callback(result)
+    return collected

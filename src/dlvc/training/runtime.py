@@ -1,4 +1,4 @@
-"""Where and how the arithmetic is done, and that it is done the same way every time."""
+"""Where and how torch computes, and that it computes the same way every time."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import torch
 from torch import Tensor, nn
 
 from dlvc.params.schema import Runtime as Settings
-from dlvc.training.batch_norm import normalise_together
+from dlvc.training.batch_norm import synchronize_batch_norm
 from dlvc.training.determinism import instructions_are_pinned
 from dlvc.training.process_group import (
-    ALONE,
-    World,
+    SINGLE_PROCESS,
+    ProcessGroup,
     is_launched,
     local_rank,
-    local_size,
+    local_world_size,
     world_size,
 )
 from dvcview.errors import UserError
 
 Model = TypeVar("Model", bound=nn.Module)
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as glibc's malloc.h numbers them
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # the numbers in glibc's malloc.h
 MEMORY_FORMATS = {
     "channels_last": torch.channels_last,
     "contiguous": torch.contiguous_format,
@@ -38,59 +38,58 @@ MEMORY_FORMATS = {
 
 @dataclass(frozen=True)
 class Runtime:
-    """The section `runtime` of params.yaml at work."""
+    """The section `runtime` of params.yaml, applied to torch.
+
+    `autocast_dtype` is the dtype of matrix products and convolutions, or None for float32.
+    """
 
     device: torch.device
     memory_format: torch.memory_format
-    reduced: torch.dtype | None  # what matrix products and convolutions are computed in, if less
+    autocast_dtype: torch.dtype | None
     compile: bool
-    world: World = ALONE
+    group: ProcessGroup = SINGLE_PROCESS
 
     def prepare(self, model: Model) -> Model:
-        """The same model, moved to the device, and changed so that it computes as was asked for.
+        """Move a model to the device and change how it computes; returns the same model.
 
-        Its parameters stay float32, and so does what it puts out.
+        Its parameters and outputs remain float32. A model with the attribute `memory_format` has
+        that format, whatever the settings say.
         """
-        model = model.to(self.device).to(memory_format=self.memory_format)
-        if self.world.size > 1:
-            normalise_together(model, self.world)
-        if self.reduced is not None:
-            forward = torch.autocast(self.device.type, dtype=self.reduced)(model.forward)
+        memory_format = getattr(model, "memory_format", self.memory_format)
+        model = model.to(self.device).to(memory_format=memory_format)
+        if self.group.size > 1:
+            synchronize_batch_norm(model, self.group)
+        if self.autocast_dtype is not None:
+            autocast = torch.autocast(self.device.type, dtype=self.autocast_dtype)
+            forward = autocast(model.forward)
 
-            def forward_reduced(images: Tensor) -> Tensor:
+            def forward_float32(images: Tensor) -> Tensor:
                 outputs: Tensor = forward(images)
                 return outputs.float()
 
-            model.forward = forward_reduced
+            model.forward = forward_float32
         if self.compile:
             model.compile()
         return model
 
-    def one_by_one(self) -> Runtime:
-        """For updates image by image, which are written out for the CPU: one image is too little
-        work for a GPU."""
-        return replace(self, device=torch.device("cpu"), reduced=None, compile=False)
-
-    def channels_first(self) -> Runtime:
-        """The same runtime with contiguous feature maps, whatever `runtime.memory_format` asks for.
-
-        For LeNet. In channels_last, oneDNN computes the gradient of its kernels with threads that
-        wait for each other in a busy loop: beside another busy process an update then takes four
-        times as long as alone, and in this format twice as long (benchmarks/README.md).
-        """
-        return replace(self, memory_format=torch.contiguous_format)
+    def for_single_samples(self) -> Runtime:
+        """The runtime for updates per sample: the CPU, since one image is too little for a GPU."""
+        return replace(self, device=torch.device("cpu"), autocast_dtype=None, compile=False)
 
 
 def prepare_runtime(settings: Settings) -> Runtime:
-    """Fix the number of CPU threads, ask for deterministic kernels, and choose the device.
+    """Set the number of threads, require deterministic kernels, and choose the device.
 
-    The number of threads decides in which order sums are taken, so another number gives other
-    last digits; so do another device, precision, memory format, and compilation.
+    The number of threads determines the order of summation, so another number changes the last
+    digits. So do another device, precision, memory format, and compilation.
+
+    Raises:
+        UserError: the settings cannot be met on this machine.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be so
-    # As use_deterministic_algorithms(True), which besides imports torch's compiler: 1.3 s a stage.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required for determinism
+    # The same as use_deterministic_algorithms(True), which also imports torch's compiler (1.3 s).
     torch.set_deterministic_debug_mode("error")
-    # It would also fill every new tensor with NaN, to uncover reads of memory that nobody wrote.
+    # By default torch then fills every new tensor with NaN, to uncover reads of unwritten memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(settings.threads)
     _keep_freed_memory()
@@ -111,14 +110,14 @@ def prepare_runtime(settings: Settings) -> Runtime:
     return Runtime(
         device=device,
         memory_format=MEMORY_FORMATS[settings.memory_format],
-        reduced=torch.bfloat16 if settings.precision == "bfloat16" else None,
+        autocast_dtype=torch.bfloat16 if settings.precision == "bfloat16" else None,
         compile=settings.compile,
-        world=World.join(device.type),
+        group=ProcessGroup.init_process_group(device.type),
     )
 
 
 def _choose_device(settings: Settings) -> str:
-    """`cpu` or `cuda`, if it can be had and is what reproducible asks for."""
+    """`cpu` or `cuda`, if it is available and compatible with runtime.reproducible."""
     portable = settings.reproducible == "portable"
     if portable and settings.device == "cuda":
         raise UserError(
@@ -141,9 +140,12 @@ def _choose_device(settings: Settings) -> str:
 
 
 def _own_gpu() -> torch.device:
-    """One for each process of a machine. All find out if there are too few, and not only those who
-    would have none: the others would wait for them."""
-    if local_size() > torch.cuda.device_count():
+    """The GPU of this process.
+
+    If there are too few, every process raises the error, because a process with a GPU would
+    otherwise wait for those without one.
+    """
+    if local_world_size() > torch.cuda.device_count():
         raise UserError(
             f"params.yaml: runtime.processes needs a GPU for each, and torch finds "
             f"{torch.cuda.device_count()} here; lower it, or set runtime.device to cpu"
@@ -156,7 +158,7 @@ def _own_gpu() -> torch.device:
 def computed_with(device: torch.device) -> str:
     """What the last digits of a result depend on besides parameters, data and code.
 
-    The same words on two machines promise the same bytes; other words, the same to some digits.
+    Two machines with the same text compute the same bytes.
     """
     if device.type == "cuda":
         processor = torch.cuda.get_device_name(device)
@@ -176,18 +178,19 @@ def computed_with(device: torch.device) -> str:
 
 
 def _processor() -> str:
-    """The kind of processor, as the system calls it."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
+    """The name of the processor, as the system reports it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or "cpu"
 
 
 def _keep_freed_memory() -> None:
-    """Ask glibc, where there is one, to give no memory back before the process ends.
+    """Make glibc, if there is one, keep freed memory until the process ends.
 
-    Large tensors come and go with every batch; given back, each of their pages would be cleared
-    and mapped anew. DenseNet-121 at 224 px in float32 is a quarter faster for it.
+    Every batch allocates and frees large tensors. If the memory went back to the system, each of
+    its pages would be cleared and mapped again. DenseNet-121 at 224 px in float32 is a quarter
+    faster this way.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):

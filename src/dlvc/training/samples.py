@@ -1,4 +1,4 @@
-"""Samples on a device, and one pass over them that can be left and taken up again."""
+"""Samples on a device, and the state of one epoch over them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Samples:
-    """Images (or features) `(N, ...)` with their labels int64 `(N,)`, whole, on one device."""
+    """Images (or features) `(N, ...)` and their labels int64 `(N,)`, all of them on one device."""
 
     images: Tensor
     labels: Tensor
 
     @classmethod
-    def of(
+    def from_numpy(
         cls, images: NDArray[np.generic], labels: NDArray[np.int64], device: torch.device
     ) -> Samples:
         """Copy arrays to a device."""
@@ -30,76 +30,87 @@ class Samples:
 
 
 @dataclass
-class Pass:
-    """One pass over samples, batch by batch: its order, how far it is, what it has brought so far.
+class EpochState:
+    """One epoch over some samples: their order, the next batch, and the results of past batches.
 
-    `order` int64 `(N,)` are the samples' numbers in the order in which they pass; `losses` float32
-    `(batches,)` the mean loss of each batch, `predicted` int64 `(N,)` the class predicted for each
-    sample, in that order. Of the last two, what belongs to the first `done` batches is valid, and
-    the rest is zero.
-    `classes` is how many outputs the model has, known after the first batch.
+    Attributes:
+        indices: int64 `(N,)`, the samples in the order in which the epoch uses them.
+        batch_size: samples in each batch; the last batch may be smaller.
+        losses: float32 `(batches,)`, the mean loss of each batch. Zero from `batch_index` on.
+        predicted: int64 `(N,)`, the predicted class of each sample, in the order of `indices`.
+            Zero from `batch_index` on.
+        batch_index: the number of batches that are complete, which is the index of the next one.
+        classes: the number of outputs of the model, known after the first batch.
     """
 
-    order: Tensor
+    indices: Tensor
     batch_size: int
     losses: Tensor
     predicted: Tensor
-    done: int = 0
+    batch_index: int = 0
     classes: int = 0
 
     @classmethod
-    def over(cls, order: Tensor, batch_size: int) -> Pass:
-        """A pass at its beginning; the last batch may be smaller.
+    def start(cls, indices: Tensor, batch_size: int) -> EpochState:
+        """The state before the first batch.
 
-        >>> [Pass.over(torch.arange(5), batch_size=2).batch(n) for n in range(3)]
+        >>> [EpochState.start(torch.arange(5), batch_size=2).batch(n) for n in range(3)]
         [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
         """
-        batches = math.ceil(len(order) / batch_size)
-        losses = torch.zeros(batches, device=order.device)
-        return cls(order, batch_size, losses, torch.zeros_like(order))
+        batches = math.ceil(len(indices) / batch_size)
+        losses = torch.zeros(batches, device=indices.device)
+        return cls(indices, batch_size, losses, torch.zeros_like(indices))
 
     @classmethod
-    def in_order(cls, samples: Samples, batch_size: int) -> Pass:
-        """A pass over samples as they stand."""
-        return cls.over(torch.arange(len(samples), device=samples.labels.device), batch_size)
+    def sequential(cls, samples: Samples, batch_size: int) -> EpochState:
+        """An epoch over the samples in their stored order."""
+        return cls.start(torch.arange(len(samples), device=samples.labels.device), batch_size)
 
     @classmethod
-    def shuffled(cls, samples: Samples, batch_size: int, generator: torch.Generator) -> Pass:
-        """A pass in a random order, which `generator` draws."""
-        order = torch.randperm(len(samples), generator=generator)
-        return cls.over(order.to(samples.labels.device), batch_size)
+    def shuffled(cls, samples: Samples, batch_size: int, generator: torch.Generator) -> EpochState:
+        """An epoch over the samples in a random order, drawn from `generator`."""
+        indices = torch.randperm(len(samples), generator=generator)
+        return cls.start(indices.to(samples.labels.device), batch_size)
 
     @property
     def batches(self) -> int:
-        """How many there are in all."""
+        """The number of batches in the epoch."""
         return len(self.losses)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every batch has passed."""
-        return self.done == self.batches
+        """Whether all batches are complete."""
+        return self.batch_index == self.batches
 
     def batch(self, number: int) -> slice:
-        """Where the samples of a batch stand in `order`."""
+        """The part of `indices` that belongs to a batch."""
         start = number * self.batch_size
-        return slice(start, min(start + self.batch_size, len(self.order)))
+        return slice(start, min(start + self.batch_size, len(self.indices)))
 
-    def note(self, loss: Tensor, outputs: Tensor, part: slice) -> list[Tensor]:
-        """Keep what a part of the next batch has brought: its part of the batch's mean loss, and
-        outputs `(n, classes)`. Returns what the other parts' are to be added to, in place."""
-        batch = self.batch(self.done)
-        self.losses[self.done] = loss.detach()
-        self.predicted[part] = outputs.detach().argmax(dim=1)
+    def update(self, loss: Tensor, outputs: Tensor, shard: slice) -> list[Tensor]:
+        """Record the results of one process's shard of the next batch.
+
+        Args:
+            loss: this shard's part of the mean loss of the batch.
+            outputs: `(n, classes)`.
+            shard: the part of `indices` that the shard covers.
+
+        Returns:
+            Views of `losses` and `predicted`, which the caller sums over all processes in place.
+        """
+        batch = self.batch(self.batch_index)
+        self.losses[self.batch_index] = loss.detach()
+        self.predicted[shard] = outputs.detach().argmax(dim=1)
         self.classes = outputs.shape[1]
-        self.done += 1
-        return [self.losses[self.done - 1], self.predicted[batch]]
+        self.batch_index += 1
+        return [self.losses[self.batch_index - 1], self.predicted[batch]]
 
     def mean_loss(self) -> float:
-        """The mean over samples, of a complete pass."""
-        sizes = [len(self.order[self.batch(number)]) for number in range(self.batches)]
+        """The mean loss over the samples of a complete epoch."""
+        sizes = [len(self.indices[self.batch(number)]) for number in range(self.batches)]
         return float(np.average(self.losses.cpu().numpy().astype(np.float64), weights=sizes))
 
     def accuracy(self, labels: Tensor) -> float:
-        """The share of samples that is right, of a complete pass; `labels` int64 `(N,)`."""
-        right: Tensor = self.predicted == labels.index_select(0, self.order)
-        return right.sum().item() / len(self.order)
+        """The fraction of correct predictions in a complete epoch; `labels` are int64 `(N,)`."""
+        correct: Tensor = self.predicted == labels.index_select(0, self.indices)
+        return correct.sum().item() / len(self.indices)

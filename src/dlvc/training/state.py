@@ -1,4 +1,4 @@
-"""What a training is at one moment: enough to go on from there as if nothing had happened."""
+"""The state of a training: everything that is needed to resume it with the same result."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from torch import nn
 
 from dlvc.training.evaluation import Evaluation
 from dlvc.training.optimizers import Optimizer
-from dlvc.training.samples import Pass
+from dlvc.training.samples import EpochState
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What one epoch brought.
+class EpochResult:
+    """The result of one epoch.
 
-    `train_loss` and `train_accuracy` are means over the samples as they passed, each seen with the
-    weights of its moment (as the lectures print them); the test set is seen after the epoch's last
-    update. `batch_losses` float32 `(batches,)` are the mean losses of the batches in their order.
+    `train_loss` and `train_accuracy` are means over the training samples, each computed with the
+    weights at the time of its batch, as the lectures print them. `test` is the evaluation after the
+    last update of the epoch. `batch_losses` float32 `(batches,)` are the mean losses of the batches
+    in their order.
     """
 
     epoch: int
@@ -36,66 +37,79 @@ class Epoch:
     def __str__(self) -> str:
         return (
             f"epoch {self.epoch}, update {self.updates}: "
-            f"train loss {self.train_loss:.4f}, {self.train_accuracy:.2%} right; "
-            f"test loss {self.test.loss:.4f}, {self.test.accuracy:.2%} right"
+            f"train loss {self.train_loss:.4f}, accuracy {self.train_accuracy:.2%}; "
+            f"test loss {self.test.loss:.4f}, accuracy {self.test.accuracy:.2%}"
         )
 
     @property
-    def train_loss_lecture_scale(self) -> float:
-        """Σ over batches of their mean loss, divided by the number of *samples*.
+    def metrics(self) -> dict[str, float]:
+        """The metrics by the names that MLflow shows."""
+        return {
+            "updates": self.updates,
+            "train_loss": self.train_loss,
+            "train_accuracy": self.train_accuracy,
+            "test_loss": self.test.loss,
+            "test_accuracy": self.test.accuracy,
+        }
 
-        What the notebooks of lectures 5, 29 and 40 print: about the mean over the batch size.
+    @property
+    def train_loss_lecture_scale(self) -> float:
+        """The sum of the batches' mean losses, divided by the number of *samples*.
+
+        The notebooks of lectures 5, 29 and 40 print this number. It is about the mean loss divided
+        by the batch size.
         """
         return float(self.batch_losses.sum(dtype=np.float64)) / self.samples
 
 
 @dataclass
 class TrainingState:
-    """A model in training: its weights, what its optimizer remembers, the generator of the order,
-    the epochs so far, and the passes of the epoch that is going on (none between two epochs)."""
+    """A model in training: the model, its optimizer, and the position within the training.
+
+    `generator` draws the order of the samples, `curve` has the completed epochs, `training` and
+    `testing` are the two halves of the current epoch. They are None between two epochs.
+    """
 
     model: nn.Module
     optimizer: Optimizer
     generator: torch.Generator
-    curve: list[Epoch] = field(default_factory=list)
-    training: Pass | None = None
-    testing: Pass | None = None
+    curve: list[EpochResult] = field(default_factory=list)
+    training: EpochState | None = None
+    testing: EpochState | None = None
 
     def __str__(self) -> str:
-        number = len(self.curve) + 1
-        if self.training is None:
+        number, training = len(self.curve) + 1, self.training
+        if training is None:
             return f"after epoch {len(self.curve)}"
         if self.testing is None:
-            return f"in epoch {number}, after batch {self.training.done} of {self.training.batches}"
+            return f"in epoch {number}, after batch {training.batch_index} of {training.batches}"
         return f"in epoch {number}, after its last update"
 
-    def save(self) -> dict[str, Any]:
-        """Numbers, text, lists and tensors, for `torch.save`.
+    def state_dict(self) -> dict[str, Any]:
+        """The state as numbers, text, lists and tensors, for `torch.save`.
 
-        torch's global generators are in it, too: no model of ours draws from them in training, but
-        one with dropout would.
+        It includes torch's global generators. None of the models draws from them during training,
+        but a model with dropout would.
         """
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
         return {
             "model": self.model.state_dict(),
             "gradients": [parameter.grad for parameter in self.model.parameters()],
-            "optimizer": self.optimizer.memory(),
+            "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "global generators": [torch.get_rng_state(), *cuda],
-            "curve": _curve_as_plain(self.curve),
+            "curve": _curve_to_plain(self.curve),
             "training": vars(self.training) if self.training else None,
             "testing": vars(self.testing) if self.testing else None,
         }
 
-    @torch.no_grad()
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Become what `save` gave, in place: the model and the optimizer keep their tensors."""
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Restore the state of `state_dict`; the model and the optimizer keep their tensors."""
         self.model.load_state_dict(saved["model"])
         parameters = list(self.model.parameters())
         for parameter, gradient in zip(parameters, saved["gradients"], strict=True):
             parameter.grad = None if gradient is None else gradient.to(parameter.device)
-        for tensor, value in zip(self.optimizer.memory(), saved["optimizer"], strict=True):
-            tensor.copy_(value)
+        self.optimizer.load_state_dict(saved["optimizer"])
         self.generator.set_state(saved["generator"])
         cpu, *cuda = saved["global generators"]
         torch.set_rng_state(cpu)
@@ -103,12 +117,12 @@ class TrainingState:
             torch.cuda.set_rng_state_all(cuda)
         self.curve = _curve_from_plain(saved["curve"])
         device = parameters[0].device
-        self.training = _pass_from_plain(saved["training"], device)
-        self.testing = _pass_from_plain(saved["testing"], device)
+        self.training = _epoch_from_plain(saved["training"], device)
+        self.testing = _epoch_from_plain(saved["testing"], device)
 
 
-def _curve_as_plain(curve: list[Epoch]) -> dict[str, Any]:
-    """Few large tensors: thousands of small ones would take longer to write than to make."""
+def _curve_to_plain(curve: list[EpochResult]) -> dict[str, Any]:
+    """A few large tensors: saving thousands of small ones takes longer than training does."""
     if not curve:
         return {}
     tests = [epoch.test for epoch in curve]
@@ -123,24 +137,24 @@ def _curve_as_plain(curve: list[Epoch]) -> dict[str, Any]:
     }
 
 
-def _curve_from_plain(plain: Mapping[str, Any]) -> list[Epoch]:
+def _curve_from_plain(plain: Mapping[str, Any]) -> list[EpochResult]:
     curve = []
     for number, (updates, train_loss, train_accuracy, test_loss, test_accuracy) in enumerate(
         plain.get("numbers", [])
     ):
         test = Evaluation(test_loss, test_accuracy, plain["confusion"][number].numpy())
-        losses = plain["batch_losses"][number].numpy()
+        losses, samples = plain["batch_losses"][number].numpy(), plain["samples"]
         curve.append(
-            Epoch(number + 1, updates, train_loss, train_accuracy, test, losses, plain["samples"])
+            EpochResult(number + 1, updates, train_loss, train_accuracy, test, losses, samples)
         )
     return curve
 
 
-def _pass_from_plain(plain: dict[str, Any] | None, device: torch.device) -> Pass | None:
+def _epoch_from_plain(plain: dict[str, Any] | None, device: torch.device) -> EpochState | None:
     if plain is None:
         return None
     moved: dict[str, Any] = {
         name: value.to(device) if isinstance(value, torch.Tensor) else value
         for name, value in plain.items()
     }
-    return Pass(**moved)
+    return EpochState(**moved)

@@ -1,4 +1,4 @@
-"""The layer table: what each layer puts out, and what it has to learn."""
+"""A summary of a model: the output shape and the number of parameters of each layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Layer:
-    """One row: the layer's name, its type, the shape of its output and its number of parameters."""
+    """One row of the summary."""
 
     layer: str
     type: str
@@ -19,29 +19,29 @@ class Layer:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers a model learns."""
+    """The number of trainable numbers of a model."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 @torch.no_grad()
-def layer_table(model: nn.Module, example: Tensor) -> list[Layer]:
-    """One row for each layer without children, in the order in which `example` passes them.
+def summarize(model: nn.Module, example: Tensor) -> list[Layer]:
+    """One row for each layer without children, in the order in which they process `example`.
 
-    `example` is a batch of one. The batch is left out of the shapes: no parameter depends on it
-    (lectures 28 and 29).
+    `example` is a batch of one. The shapes leave out the batch dimension, because no parameter
+    depends on it (lectures 28 and 29).
 
-    >>> [row.output_shape for row in layer_table(nn.Sequential(nn.Flatten()), torch.zeros(1, 2, 3))]
+    >>> [row.output_shape for row in summarize(nn.Sequential(nn.Flatten()), torch.zeros(1, 2, 3))]
     ['6']
     """
     rows: list[Layer] = []
     names = {module: name for name, module in model.named_modules()}
 
-    def note(module: nn.Module, _inputs: object, output: Tensor) -> None:
+    def add_row(module: nn.Module, _inputs: object, output: Tensor) -> None:
         shape = "x".join(str(length) for length in output.shape[1:])
         rows.append(Layer(names[module], type(module).__name__, shape, count_parameters(module)))
 
     leaves = [module for module in model.modules() if not list(module.children())]
-    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
+    hooks = [leaf.register_forward_hook(add_row) for leaf in leaves]
     was_training = model.training
     try:
         model.eval()(example)

@@ -1,4 +1,4 @@
-"""A training as a value: everything but its seed. From several seeds, to see what is chance."""
+"""A training with all its settings except the seed, so that it can be run from several seeds."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from torch import nn
 
 from dlvc.training.checkpoints import Checkpoint
 from dlvc.training.evaluation import LossFunction
-from dlvc.training.initialization import initialise
-from dlvc.training.loop import Keeper, fit, train_one_epoch
+from dlvc.training.initialization import init_model
+from dlvc.training.loop import Checkpointer, fit, train_one_epoch
 from dlvc.training.optimizers import Optimizer
-from dlvc.training.progress import follow
+from dlvc.training.progress import print_each
 from dlvc.training.runtime import Runtime
 from dlvc.training.samples import Samples
-from dlvc.training.state import Epoch
+from dlvc.training.state import EpochResult
 
 Model = TypeVar("Model", bound=nn.Module)
-Tell = Callable[[Epoch], None]
+LogMetrics = Callable[[Mapping[str, float], int], None]
 
 
 @dataclass(frozen=True)
 class Trained(Generic[Model]):
-    """A model after its training, the curve that led to it, and the seed of both."""
+    """A trained model, its learning curve, and the seed of both."""
 
     seed: int
     model: Model
-    curve: list[Epoch]
+    curve: list[EpochResult]
 
 
 @dataclass(frozen=True)
-class Training(Generic[Model]):
-    """What is trained on what, and how; `dlvc.training.loop.fit` says what the values mean.
+class Trainer(Generic[Model]):
+    """The settings of a training; `dlvc.training.loop.fit` explains them.
 
-    The seed that is left open stands for the initial weights and for the order of the samples.
+    The seed determines the initial weights and the order of the samples.
     """
 
-    build: Callable[[], Model]
+    model_fn: Callable[[], Model]
     loss_function: LossFunction
     optimizer: Callable[[Iterator[nn.Parameter]], Optimizer]
     train: Samples
@@ -51,13 +51,13 @@ class Training(Generic[Model]):
     accumulate: bool = False
     one_epoch: Callable[..., Iterator[None]] = train_one_epoch
 
-    def initial(self, seed: int) -> Model:
-        """The model before its training."""
-        return self.runtime.prepare(initialise(self.build, seed))
+    def init_model(self, seed: int) -> Model:
+        """The model with the initial weights of a seed."""
+        return self.runtime.prepare(init_model(self.model_fn, seed))
 
-    def begin(self, seed: int, checkpoint: Keeper) -> tuple[Model, Iterator[Epoch]]:
-        """The model, and its epochs, which train it as they come."""
-        model = self.initial(seed)
+    def fit_iter(self, seed: int, checkpoint: Checkpointer) -> tuple[Model, Iterator[EpochResult]]:
+        """The model, and an iterator over the epochs that trains it."""
+        model = self.init_model(seed)
         return model, fit(
             model,
             self.loss_function,
@@ -71,23 +71,28 @@ class Training(Generic[Model]):
             accumulate=self.accumulate,
             one_epoch=self.one_epoch,
             checkpoint=checkpoint,
-            world=self.runtime.world,
+            group=self.runtime.group,
         )
 
-    def from_seeds(
-        self, seeds: range, stage: str, params: Mapping[str, Any], tell: Tell
+    def fit_seeds(
+        self, seeds: range, stage: str, params: Mapping[str, Any], log_metrics: LogMetrics
     ) -> list[Trained[Model]]:
-        """One training after the other, each with a checkpoint of its own, known by `params`.
+        """Train once from each seed; each training has a checkpoint of its own.
 
-        The epochs of the first are told to `tell`: it is the one that is shown.
+        `log_metrics` gets the metrics and the number of each epoch of the first seed, which is the
+        one that MLflow shows.
         """
+
+        def log_epoch(result: EpochResult) -> None:
+            log_metrics(result.metrics, result.epoch)
+
         trained = []
         for number, seed in enumerate(seeds):
             if len(seeds) > 1:
                 print(f"seed {seed}", flush=True)
             name = f"{stage}_seed_{seed}" if number else stage
-            with Checkpoint(name, params, self.runtime.world) as checkpoint:
-                model, epochs = self.begin(seed, checkpoint)
-                curve = follow(epochs, (lambda _record: None) if number else tell)
+            with Checkpoint(name, params, self.runtime.group) as checkpoint:
+                model, epochs = self.fit_iter(seed, checkpoint)
+                curve = print_each(epochs, (lambda _result: None) if number else log_epoch)
             trained.append(Trained(seed, model, curve))
         return trained

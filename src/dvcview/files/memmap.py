@@ -1,7 +1,7 @@
-"""Arrays larger than memory: memory maps, a part at a time.
+"""Arrays larger than memory: memory maps, read in chunks.
 
-A page of a map that was touched counts as its process's memory for as long as the map lives, and in
-the end that would be all of the file. So each part gets a map of its own.
+A touched page of a memory map counts as memory of the process for as long as the map exists, which
+would add up to the whole file. So each chunk gets a map of its own.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PART = 1 << 24  # bytes
+CHUNK_SIZE = 1 << 24  # bytes
 
 
-def part_of(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
-    """`array[start:stop]`; of a memory map, or of rows of one, through a map of its own."""
-    part = array[start:stop]
+def chunk_of(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+    """`array[start:stop]`; rows of a memory map are read through a map of their own."""
+    chunk = array[start:stop]
     root = array
     while isinstance(root.base, np.memmap):
         root = root.base
-    if not isinstance(root, np.memmap) or root.filename is None or not part.size:
-        return part
-    if not part.flags.c_contiguous:
-        return part
-    offset = root.offset + part.ctypes.data - root.ctypes.data
-    return np.memmap(root.filename, part.dtype, "r", offset, part.shape)
+    if not isinstance(root, np.memmap) or root.filename is None or not chunk.size:
+        return chunk
+    if not chunk.flags.c_contiguous:
+        return chunk
+    offset = root.offset + chunk.ctypes.data - root.ctypes.data
+    return np.memmap(root.filename, chunk.dtype, "r", offset, chunk.shape)
 
 
-def parts_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """The rows of an array in their order, some `PART` bytes at a time.
+def chunks_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The rows of an array in their order, in chunks of about `CHUNK_SIZE` bytes.
 
-    >>> [len(part) for part in parts_of(np.zeros((5, PART // 2), np.uint8))]
+    >>> [len(chunk) for chunk in chunks_of(np.zeros((5, CHUNK_SIZE // 2), np.uint8))]
     [2, 2, 1]
     """
     row = max(1, array[:1].nbytes)
-    step = max(1, PART // row)
+    step = max(1, CHUNK_SIZE // row)
     for start in range(0, len(array), step):
-        yield part_of(array, start, start + step)
+        yield chunk_of(array, start, start + step)

@@ -1,9 +1,9 @@
-"""The only reader of pickles: plain numbers in NumPy arrays, and nothing that could run.
+"""Read pickles of plain numbers and NumPy arrays without running any code in them.
 
-A pickle is a program for a small stack machine. Python's own machine calls whatever function the
-program names, and NumPy's part of it trusts the sizes it is told: a flipped bit can crash it or
-make it ask for all memory. Here `pickletools` only lists the instructions, and the few that build
-an array are carried out on inert values: a name is never looked up, a size never believed.
+A pickle is a program for a small stack machine. Python's own implementation calls any function
+that the program names. NumPy's part trusts the sizes in the pickle, so a flipped bit can crash it
+or make it request all memory. This module uses `pickletools` only to list the instructions, and
+executes the few that build an array on inert values. It never imports a name, and checks all sizes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# What a pickle of an array names. NumPy 2 writes `numpy._core`, NumPy 1 wrote `numpy.core`.
+# The names in the pickle of an array. NumPy 2 writes `numpy._core`, NumPy 1 wrote `numpy.core`.
 RECONSTRUCT = ("numpy._core.multiarray _reconstruct", "numpy.core.multiarray _reconstruct")
 NDARRAY, DTYPE = "numpy ndarray", "numpy dtype"
 ALLOWED_NAMES = {*RECONSTRUCT, NDARRAY, DTYPE}
 
 KINDS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
-ARRAY_STEPS = 100  # instructions; NumPy writes about sixty, whatever the size of the array
+ARRAY_STEPS = 100  # instructions; NumPy writes about sixty for an array of any size
 BATCH_STEPS = 100_000  # a batch of CIFAR-10 has 10,000 labels and 10,000 file names, 30,000 in all
 
 VALUES = {
     "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1",
-    "SHORT_BINBYTES", "BINBYTES", "BINBYTES8",  # the last for more than 4 GB
-    "SHORT_BINSTRING", "BINSTRING",  # Python 2's
+    "SHORT_BINBYTES", "BINBYTES", "BINBYTES8",  # the last one for more than 4 GB
+    "SHORT_BINSTRING", "BINSTRING",  # of Python 2
     "SHORT_BINUNICODE", "BINUNICODE",
 }  # fmt: skip
 TUPLES = {"MARK": 0, "TUPLE": 0, "EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -46,8 +46,8 @@ class _Name:
 
 
 @dataclass
-class _Number:
-    """A dtype in the making: its kind, such as "f8", and then the order of its bytes."""
+class _Dtype:
+    """An unfinished dtype: its kind, such as "f8". BUILD adds the byte order."""
 
     kind: str
     dtype: np.dtype[Any] | None = None
@@ -55,7 +55,7 @@ class _Number:
 
 @dataclass
 class _Array:
-    """An array in the making."""
+    """An unfinished array. BUILD adds the content."""
 
     array: NDArray[Any] | None = None
 
@@ -64,16 +64,16 @@ _MARK = object()
 
 
 def unpickle_array(content: bytes) -> NDArray[Any]:
-    """The one plain array that a pickle holds (of Python 3, protocol 3 to 5).
+    """Read a pickle of one plain array (Python 3, protocol 3 to 5).
 
     Args:
-        content: the whole file.
+        content: the bytes of the file.
 
     Returns:
-        An array of bool, integers or floats of 1 to 8 bytes, in any byte order; a copy.
+        A copy of the array: bool, integers or floats of 1 to 8 bytes, in any byte order.
 
     Raises:
-        ValueError: there is anything else in it, and what.
+        ValueError: the pickle has any other content; the message states which.
 
     >>> import pickle
     >>> unpickle_array(pickle.dumps(np.array([[1, 2]], np.uint8)))
@@ -84,21 +84,23 @@ def unpickle_array(content: bytes) -> NDArray[Any]:
     """
     value = _Machine(content, ARRAY_STEPS, containers=False).run()
     if not isinstance(value, np.ndarray):
-        raise ValueError(f"it holds {_describe(value)}, expected an array")
+        raise ValueError(f"it contains {_describe(value)}, expected an array")
     return value
 
 
 def unpickle_batch(content: bytes) -> dict[str, Any]:
-    """A file of CIFAR-10 (Python 2, protocol 2): a dictionary of arrays, lists, numbers and text.
+    """Read a file of CIFAR-10: a dictionary of arrays, lists, numbers and text.
+
+    The files were written by Python 2 with protocol 2.
 
     Args:
-        content: the whole file.
+        content: the bytes of the file.
 
     Returns:
-        Its entries; Python 2's byte strings as text, a letter a byte (Latin-1).
+        The dictionary; byte strings of Python 2 become text, one character per byte (Latin-1).
 
     Raises:
-        ValueError: there is anything else in it, and what.
+        ValueError: the pickle has any other content; the message states which.
 
     >>> import pickle
     >>> unpickle_batch(pickle.dumps({"labels": [3, 5]}, protocol=2))
@@ -106,51 +108,52 @@ def unpickle_batch(content: bytes) -> dict[str, Any]:
     """
     value = _Machine(content, BATCH_STEPS, containers=True).run()
     if not isinstance(value, dict):
-        raise ValueError(f"it holds {_describe(value)}, expected a dictionary")
+        raise ValueError(f"it contains {_describe(value)}, expected a dictionary")
     return value
 
 
 class _Machine:
-    """Carries out the instructions that build arrays, and refuses at the first other one."""
+    """Executes the instructions that build arrays, and raises at the first other instruction."""
 
     def __init__(self, content: bytes, steps: int, *, containers: bool) -> None:
         self.content, self.steps, self.containers = content, steps, containers
         self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}  # Python's own is a list as long as an index claims
-        self.unused = len(content)  # bytes: one text, used for many arrays, would fill the memory
+        self.memo: dict[int, Any] = {}  # a list would be as long as the largest index
+        # Bytes left for arrays. A pickle can use one text for many arrays and so fill the memory.
+        self.remaining = len(content)
 
     def run(self) -> Any:
-        """The value that is left at the end."""
-        for step, (opcode, argument, place) in enumerate(pickletools.genops(self.content)):
+        """Execute all instructions and return the value that they build."""
+        for step, (opcode, argument, position) in enumerate(pickletools.genops(self.content)):
             if step == self.steps:
                 raise ValueError(f"it has more than {self.steps} instructions")
             if opcode.name == "STOP":
-                if len(self.stack) != 1 or place != len(self.content) - 1:
-                    raise ValueError("something is left over at its end")
-                return _finished(self.stack[0])
+                if len(self.stack) != 1 or position != len(self.content) - 1:
+                    raise ValueError("it has extra values or bytes at its end")
+                return _require_finished(self.stack[0])
             try:
-                self._do(opcode.name, argument)
+                self._execute(opcode.name, argument)
             except (IndexError, KeyError):
-                raise ValueError(f"{opcode.name} at byte {place} has nothing to work on") from None
-        raise ValueError("it has no end")
+                raise ValueError(f"{opcode.name} at byte {position} lacks an operand") from None
+        raise ValueError("it has no STOP instruction")
 
-    def _do(self, name: str, argument: Any) -> None:
+    def _execute(self, name: str, argument: Any) -> None:
         if name in VALUES:
             constants = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
             self.stack.append(constants.get(name, argument))
         elif name in TUPLES:
-            self._group(name)
+            self._execute_tuple(name)
         elif name in MEMO:
-            self._remember(name, argument)
+            self._execute_memo(name, argument)
         elif name in CALLS:
-            self._call(name, argument)
+            self._execute_call(name, argument)
         elif self.containers and name in CONTAINERS:
-            self._contain(name)
+            self._execute_container(name)
         elif name not in HEADERS:
-            raise ValueError(f"it has the instruction {name}")
+            raise ValueError(f"it has the instruction {name}, which is not allowed")
 
-    def _group(self, name: str) -> None:
-        """The instructions that make tuples."""
+    def _execute_tuple(self, name: str) -> None:
+        """Execute an instruction that builds a tuple."""
         if name == "MARK":
             self.stack.append(_MARK)
         elif name == "TUPLE":
@@ -158,60 +161,60 @@ class _Machine:
         else:
             self.stack.append(tuple(self._pop(TUPLES[name])))
 
-    def _remember(self, name: str, argument: Any) -> None:
-        """The instructions by which a value is used twice."""
+    def _execute_memo(self, name: str, argument: Any) -> None:
+        """Execute an instruction that stores a value for reuse, or loads it."""
         if name.endswith("GET"):
             self.stack.append(self.memo[argument])
         else:
             self.memo[len(self.memo) if name == "MEMOIZE" else argument] = self.stack[-1]
 
-    def _call(self, name: str, argument: Any) -> None:
-        """The instructions that would run something."""
+    def _execute_call(self, name: str, argument: Any) -> None:
+        """Execute an instruction that names or calls a function, without calling it."""
         if name == "GLOBAL":
-            self.stack.append(_name(argument))
+            self.stack.append(_require_allowed(argument))
         elif name == "STACK_GLOBAL":
-            self.stack.append(_name(" ".join(map(str, self._pop(2)))))
+            self.stack.append(_require_allowed(" ".join(map(str, self._pop(2)))))
         elif name == "REDUCE":
-            self.stack.append(_begin(*self._pop(2)))
+            self.stack.append(_construct(*self._pop(2)))
         else:
             target, state = self._pop(2)
             self._build(target, state)
             self.stack.append(target)
 
     def _build(self, target: Any, state: Any) -> None:
-        """Give a dtype its byte order, or an array its content."""
+        """Set the byte order of a dtype, or the content of an array."""
         match target, state:
-            case _Number(kind, None), (3, str(order), None, None, None, -1, -1, 0):
+            case _Dtype(kind, None), (3, str(order), None, None, None, -1, -1, 0):
                 if order not in (("|",) if kind.endswith("1") else ("<", ">")):
-                    raise ValueError(f"the byte order of its {kind} is {order!r}")
+                    raise ValueError(f"its dtype {kind} has the byte order {order!r}")
                 target.dtype = np.dtype(order + kind)
-            case _Array(None), (1, tuple(shape), _Number(_, np.dtype() as dtype), order, data):
+            case _Array(None), (1, tuple(shape), _Dtype(_, np.dtype() as dtype), order, data):
                 data = data.encode("latin-1") if isinstance(data, str) else data
                 target.array = _array(shape, dtype, order, data)
-                self.unused -= target.array.nbytes
-                if self.unused < 0:
+                self.remaining -= target.array.nbytes
+                if self.remaining < 0:
                     raise ValueError("its arrays have more bytes than the file")
             case _:
-                raise ValueError(f"it gives {_describe(target)} a content that is none")
+                raise ValueError(f"it sets an invalid state on {_describe(target)}")
 
-    def _contain(self, name: str) -> None:
-        """The instructions of lists and dictionaries."""
+    def _execute_container(self, name: str) -> None:
+        """Execute an instruction for lists or dictionaries."""
         if name in ("EMPTY_LIST", "EMPTY_DICT"):
             self.stack.append([] if name == "EMPTY_LIST" else {})
             return
-        single = {"APPEND": 1, "SETITEM": 2}
-        parts = self._pop(single[name]) if name in single else self._pop_to_mark()
-        values = [_finished(part) for part in parts]
+        operands = {"APPEND": 1, "SETITEM": 2}
+        parts = self._pop(operands[name]) if name in operands else self._pop_to_mark()
+        values = [_require_finished(part) for part in parts]
         target = self.stack[-1]
         if name.startswith("APPEND") and isinstance(target, list):
             target.extend(values)
         elif name.startswith("SETITEM") and isinstance(target, dict) and len(values) % 2 == 0:
             keys = values[::2]
             if not all(isinstance(key, str) for key in keys):
-                raise ValueError("a key of its dictionary is no text")
+                raise ValueError("a key of its dictionary is not text")
             target.update(zip(keys, values[1::2], strict=True))
         else:
-            raise ValueError(f"it has {name} on {_describe(target)}")
+            raise ValueError(f"it applies {name} to {_describe(target)}")
 
     def _pop(self, count: int) -> list[Any]:
         values = [self.stack.pop() for _ in range(count)][::-1]
@@ -226,46 +229,57 @@ class _Machine:
         return values[::-1]
 
 
-def _name(name: str) -> _Name:
+def _require_allowed(name: str) -> _Name:
     if name not in ALLOWED_NAMES:
         raise ValueError(f"it names {name.replace(' ', '.', 1)!r}")
     return _Name(name)
 
 
-def _begin(function: Any, arguments: Any) -> _Number | _Array:
-    """What a call of one of the two functions begins; the rest comes with BUILD."""
+def _construct(function: Any, arguments: Any) -> _Dtype | _Array:
+    """The unfinished value that a call of one of the two allowed functions returns."""
     match function, arguments:
         case _Name(name), (_Name("numpy ndarray"), (0,), b"b" | "b") if name in RECONSTRUCT:
             return _Array()
         case _Name("numpy dtype"), (str(kind), 0, 1) if kind in KINDS:
-            return _Number(kind)
+            return _Dtype(kind)
         case _Name("numpy dtype"), (str(kind), *_):
             raise ValueError(f"its dtype is {kind!r}, expected bool, integers or floats")
-    raise ValueError(f"it calls {_describe(function)} as no array needs it")
+    raise ValueError(f"it calls {_describe(function)} with unexpected arguments")
 
 
 def _array(shape: tuple[Any, ...], dtype: np.dtype[Any], order: Any, data: Any) -> NDArray[Any]:
-    """An array, if the bytes are exactly as many as its shape asks for."""
+    """An array of these bytes.
+
+    Raises:
+        ValueError: the state is invalid, or the number of bytes does not match the shape.
+    """
     if type(data) is not bytes or order not in (0, 1):
-        raise ValueError("its array has no bytes")
+        raise ValueError("its array has content that is not bytes, or an invalid memory order")
     if not all(type(length) is int and 0 <= length < 2**63 for length in shape):
-        raise ValueError(f"the shape of its array is {shape}")
+        raise ValueError(f"its array has the invalid shape {shape}")
     if math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"its array has {len(data)} bytes, but the shape {shape} of {dtype}")
+        raise ValueError(
+            f"its array has {len(data)} bytes, which do not match the shape {shape} of {dtype}"
+        )
     return np.ndarray(shape, dtype, bytearray(data), order="F" if order else "C")
 
 
-def _finished(value: Any) -> Any:
-    """A value that can leave the machine: an array, a container, a number, text, or None."""
+def _require_finished(value: Any) -> Any:
+    """The value as it is returned: an array, a container, a number, text, bytes, or None.
+
+    Raises:
+        ValueError: it is anything else, or an unfinished array.
+    """
     if isinstance(value, _Array) and value.array is not None:
         return value.array
     if value is None or isinstance(value, (bool, int, str, bytes, list, dict)):
         return value
-    raise ValueError(f"it holds {_describe(value)}")
+    raise ValueError(f"it contains {_describe(value)}")
 
 
 def _describe(value: Any) -> str:
-    """What it is, for an error: a name, or the Python type."""
+    """A value for an error message: the name of a function or class, or the Python type."""
     if isinstance(value, _Name):
         return value.name
-    return f"a {type(value).__name__.strip('_').lower()}"
+    name = type(value).__name__.strip("_").lower()
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"

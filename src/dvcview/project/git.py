@@ -1,4 +1,4 @@
-"""What git knows of the project; nothing where there is no git."""
+"""Calls of git; without git or a repository they return nothing."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from pathlib import Path
 
 
 def head_commit(folder: Path) -> str | None:
-    """The commit that is checked out; None where there is none."""
+    """The checked-out commit; None if there is none."""
     return git(folder, "rev-parse", "HEAD").strip() or None
 
 
+def is_tracked(folder: Path, path: str) -> bool:
+    """Whether git tracks a path, or a file in it."""
+    return bool(git(folder, "ls-files", "--", path))
+
+
 def git(folder: Path, *words: str) -> str:
-    """What git prints; nothing where there is no git or no repository."""
+    """The output of git; empty if it fails."""
     return (git_bytes(folder, *words) or b"").decode(errors="replace")
 
 
 def git_bytes(folder: Path, *words: str) -> bytes | None:
-    """What git prints, as it is; None when it fails."""
+    """The output of git as bytes; None if it fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *words], capture_output=True, check=False, timeout=30

@@ -1,4 +1,4 @@
-"""dvc.lock as states of stages, and where the files of a state are to be had."""
+"""The states of stages in dvc.lock, and the files of a state."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from dlvc.params.reader import flatten
-from dvcview.files.hashes import list_folder, md5_of, md5_of_bytes
+from dvcview.files.checksum import list_folder, md5_of, md5_of_bytes
 from dvcview.project.git import git, git_bytes, head_commit
+from dvcview.project.params import flatten
 
+LOCKFILE = Path("dvc.lock")
 EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)")
 
 
 class MissingFileError(Exception):
-    """A file of a state is nowhere on this machine."""
+    """A file of a state is not on this machine."""
 
 
 @dataclass(frozen=True)
 class StageState:
-    """One stage as dvc.lock has it: what went in and what came out, by md5."""
+    """The state of one stage in dvc.lock: the MD5 of each dep and out, and the parameters."""
 
     stage: str
     cmd: str
@@ -39,14 +40,14 @@ class StageState:
 
     @cached_property
     def digest(self) -> str:
-        """The same for the same command, deps, parameters and outs; otherwise another."""
+        """Identifies the state: equal for equal command, deps, parameters and outs."""
         content = [self.stage, self.cmd, dict(self.deps), dict(self.sections), dict(self.outs)]
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def folder(self) -> Path:
-        """Where all its outs are; the out itself if there is but one."""
+        """The folder of all outs; the out itself if there is only one."""
         return Path(os.path.commonpath(self.outs))
 
     @property
@@ -54,9 +55,13 @@ class StageState:
         """The stage's parameters with flat names as in params.yaml."""
         return flatten(self.sections)
 
+    def agrees_with(self, params: Mapping[str, Any]) -> bool:
+        """Whether none of these parameters, with flat names, differs from the state's own."""
+        return all(params.get(key, value) == value for key, value in self.params.items())
+
 
 def read_states(text: str) -> dict[str, StageState]:
-    """The states in the text of a dvc.lock, by stage, in its order."""
+    """The states in the text of a dvc.lock, by stage, in the file's order."""
     return states_of(YAML(typ="safe").load(text) or {})
 
 
@@ -79,15 +84,15 @@ def states_of(content: Mapping[str, Any]) -> dict[str, StageState]:
 
 @dataclass
 class Pipeline:
-    """A dvc.lock and the places where its files may be: a folder, a commit, DVC's cache."""
+    """A dvc.lock, and the places that may have its files: a folder, a commit, and DVC's cache."""
 
-    root: Path  # the project, which has the cache
-    workspace: Path | None  # the folder whose files may be of this state
-    revision: str | None  # the commit whose files may be
-    name: str | None = None  # of the DVC experiment
+    root: Path  # the project, whose cache is used
+    workspace: Path | None  # the folder with dvc.lock; None for a commit
+    revision: str | None  # the commit with dvc.lock; None for a folder
+    name: str | None = None  # the name of the DVC experiment
 
     def states(self) -> dict[str, StageState]:
-        """The stages' states; none where there is no readable dvc.lock."""
+        """The state of each stage; empty if there is no readable dvc.lock."""
         if self.workspace is not None:
             text = read_when_written(self.workspace / "dvc.lock")
         else:
@@ -95,7 +100,7 @@ class Pipeline:
         return read_states(text)
 
     def commit_of(self, state: StageState) -> str | None:
-        """The commit whose dvc.lock has the state: its own, or HEAD if HEAD's is the same."""
+        """The commit whose dvc.lock has the state: this one, or HEAD if its state is the same."""
         if self.revision is not None:
             return self.revision
         head, states = self._at_head
@@ -104,12 +109,12 @@ class Pipeline:
 
     @cached_property
     def _at_head(self) -> tuple[str | None, dict[str, StageState]]:
-        """HEAD and the states in its dvc.lock: read once for all stages."""
+        """HEAD and the states in its dvc.lock, read once for all stages."""
         head = head_commit(self.root)
         return head, Pipeline(self.root, None, head).states() if head else {}
 
     def find(self, path: str, md5: str) -> Path | None:
-        """A file with the content that `path` had; None where it is not to be had."""
+        """A file with the content that `path` has in this state; None if there is none."""
         if self.workspace is not None and md5_of(self.workspace / path) == md5:
             return self.workspace / path
         cached = self._cached(md5)
@@ -125,22 +130,26 @@ class Pipeline:
         return kept
 
     def find_within(self, folder: str, md5: str, name: str) -> Path | None:
-        """The same for a file in a folder whose md5 is known."""
+        """The same for a file in a folder, by the MD5 of the folder."""
         listed = dict(self._listing(folder, md5)) if md5.endswith(".dir") else {}
         return self.find(f"{folder}/{name}", listed[name]) if name in listed else None
 
     def files(self, state: StageState) -> dict[str, str]:
-        """The md5 of each file among a state's outs by its path, those in folders included."""
+        """The MD5 of each file of a state's outs, including files in folders, by path.
+
+        Raises:
+            MissingFileError: the listing of a folder is not on this machine.
+        """
         files = {}
         for path, md5 in state.outs.items():
             if md5.endswith(".dir"):
-                files.update({f"{path}/{name}": its for name, its in self._listing(path, md5)})
+                files.update({f"{path}/{name}": one for name, one in self._listing(path, md5)})
             else:
                 files[path] = md5
         return files
 
     def _listing(self, folder: str, md5: str) -> Iterator[tuple[str, str]]:
-        """Name and md5 of the files of a folder."""
+        """The name and MD5 of each file of a folder."""
         cached = self._cached(md5)
         if cached.exists():
             entries = json.loads(cached.read_bytes())
@@ -156,18 +165,18 @@ class Pipeline:
 
     @cached_property
     def _scratch(self) -> Path:
-        self._keep = tempfile.TemporaryDirectory()  # as long as this object
-        return Path(self._keep.name)
+        self._temporary = tempfile.TemporaryDirectory()  # deleted with this object
+        return Path(self._temporary.name)
 
     @cached_property
     def cache(self) -> Path:
-        """DVC's cache of files by md5, also where the user has put it elsewhere."""
+        """The folder of DVC's cached files, also if the user has configured another one."""
         configured = self._config["cache"].get("dir")
         return (self.root / ".dvc" / (configured or "cache")) / "files" / "md5"
 
     @property
     def has_remote(self) -> bool:
-        """Whether `dvc pull` knows where from."""
+        """Whether a default remote is configured for `dvc pull`."""
         return bool(self._config["core"].get("remote"))
 
     @cached_property
@@ -179,7 +188,7 @@ class Pipeline:
 
 
 def read_when_written(file: Path) -> str:
-    """The text of a file that somebody may be writing at this moment: two looks must agree."""
+    """The text of a file that may be being written: it is read until two readings agree."""
     text = None
     while file.exists():
         again = file.read_text(encoding="utf-8")
@@ -191,7 +200,7 @@ def read_when_written(file: Path) -> str:
 
 
 def experiments(root: Path) -> list[Pipeline]:
-    """What `dvc exp run` has left, one commit each."""
+    """The experiments of `dvc exp run`, each in a commit of its own."""
     listed = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
     found = []
     for line in listed.splitlines():

@@ -1,4 +1,4 @@
-"""What is kept in `.dlvc` so that a run that was cut off can go on."""
+"""A backup of dvc.lock. DVC writes it in place, so a kill can truncate it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,41 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from dvcview.console import log
 from dvcview.files.artifacts import write_bytes
+from dvcview.project.git import git_bytes
+from dvcview.project.lockfile import LOCKFILE
 
-LOCK = Path("dvc.lock")
-WHOLE_LOCK = Path(".dlvc/dvc.lock.whole")
+BACKUP = Path(".dvcview/dvc.lock.backup")
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
-CHECKPOINTS = Path(".dlvc/checkpoints")
-COMPLETE = ".complete.pt"  # of a training that has ended, until DVC knows its result
 
 
-def keep_lock() -> None:
-    """Keep dvc.lock as it is now. DVC writes it in place: a kill in between leaves a part of it."""
-    text = LOCK.read_bytes() if LOCK.exists() else b""
-    if is_whole(text) and (not WHOLE_LOCK.exists() or WHOLE_LOCK.read_bytes() != text):
-        write_bytes(WHOLE_LOCK, text)
+def back_up_lockfile() -> None:
+    """Copy dvc.lock as it is now, if it is complete."""
+    text = LOCKFILE.read_bytes() if LOCKFILE.exists() else b""
+    if is_complete(text) and (not BACKUP.exists() or BACKUP.read_bytes() != text):
+        write_bytes(BACKUP, text)
 
 
-def is_whole(text: bytes) -> bool:
+def repair_lockfile() -> None:
+    """Replace a truncated dvc.lock by the last complete one, and log it.
+
+    The entry that DVC was about to add comes from its run cache.
+    """
+    if not LOCKFILE.exists() or is_complete(LOCKFILE.read_bytes()):
+        return
+    backup = BACKUP.read_bytes() if BACKUP.exists() else b""
+    committed = git_bytes(Path.cwd(), "show", f"HEAD:./{LOCKFILE}") or b""
+    for text, source in ((backup, "the backup of the last stage"), (committed, "git")):
+        if is_complete(text):
+            write_bytes(LOCKFILE, text)
+            log(f"{LOCKFILE} was truncated while DVC wrote it; restored from {source}")
+            return
+    LOCKFILE.unlink()
+    log(f"{LOCKFILE} was truncated while DVC wrote it; removed, so every stage counts as new")
+
+
+def is_complete(text: bytes) -> bool:
     """Whether this is a dvc.lock that DVC can read."""
     try:
         content = YAML(typ="safe").load(text)
@@ -32,37 +50,24 @@ def is_whole(text: bytes) -> bool:
         return False
     match content:
         case {"schema": str(), "stages": {**stages}}:
-            return all(_is_whole_entry(entry) for entry in stages.values())
+            return all(_is_complete_entry(entry) for entry in stages.values())
     return False
 
 
-def _is_whole_entry(entry: object) -> bool:
-    """Of what is cut off in the middle of an entry, YAML often makes an empty value, or a text; of
-    half an md5 now and then a number: 3e11970235 is one."""
+def _is_complete_entry(entry: object) -> bool:
+    """Whether a stage's entry is complete.
+
+    A truncated entry often parses as an empty value or as text, and half of an MD5 sometimes as a
+    number: 3e11970235 is one.
+    """
     match entry:
         case {"cmd": str(), "deps": [*deps], "outs": [*outs]}:
-            return all(map(_is_whole_file, [*deps, *outs]))
+            return all(map(_is_complete_file, [*deps, *outs]))
     return False
 
 
-def _is_whole_file(file: object) -> bool:
+def _is_complete_file(file: object) -> bool:
     match file:
         case {"path": str(), "md5": str(md5), **others}:
             return bool(MD5.fullmatch(md5)) and None not in others.values()
     return False
-
-
-def forget_complete() -> None:
-    """Delete the checkpoints of trainings whose results are in dvc.lock."""
-    for path in CHECKPOINTS.glob(f"*{COMPLETE}"):
-        path.unlink(missing_ok=True)
-        lock_of(path).unlink(missing_ok=True)
-
-
-def lock_of(checkpoint: Path) -> Path:
-    """The file that the process holds whose checkpoint it is, complete or not.
-
-    >>> lock_of(Path("lenet-0123.complete.pt"))
-    PosixPath('lenet-0123.lock')
-    """
-    return checkpoint.with_name(f"{checkpoint.name.partition('.')[0]}.lock")

@@ -1,4 +1,4 @@
-"""`dlvc run`: DVC, and what it lacks: one run at a time, torn files mended, Ctrl-C that waits."""
+"""Runs DVC, and adds what it lacks: exclusive runs, a repaired dvc.lock, and a patient Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,171 +12,154 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import psutil
 from filelock import FileLock
 
-from dlvc.params.overrides import as_overrides, check_overlay
-from dlvc.params.reader import PARAMS_FILE, check_pictures, read_params
-from dvcview.console import handle, say
+from dvcview.console import log, set_signal_handlers
 from dvcview.errors import UserError
-from dvcview.files.artifacts import writable, write_bytes
-from dvcview.project.git import git_bytes
-from dvcview.run.lockfile_backup import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
-from dvcview.run.stage_process import PATIENT, WRITERS, acquire, dvc_processes
+from dvcview.files.artifacts import writable
+from dvcview.project.dvc_processes import (
+    RWLOCK,
+    WAIT_FOR_LOCK,
+    dvc_processes,
+    paths_locked_by_dvc,
+)
+from dvcview.project.params import PARAMS_FILE
+from dvcview.run.lockfile_backup import back_up_lockfile, repair_lockfile
+from dvcview.run.stage_process import STAGE_LOCKS, acquire
 from dvcview.tracking.execution import PARENT_RUN
 from dvcview.tracking.stage_run import MODE
 from dvcview.tracking.sync import sync
-from dvcview.verify.active_processes import HELD_BY_DVC, held_by_dvc
 
-RUN_LOCK = Path(".dlvc/run.lock")
+RUN_LOCK = Path(".dvcview/run.lock")
 POLL = 0.5  # seconds
-PATIENCE = 3  # looks at notes that cannot be read, until they are taken for half a file
+UNREADABLE_LOOKS = 3  # after as many, an unreadable rwlock counts as left by a killed DVC
 
 
-def run_pipeline(stage: str | None, values: Mapping[str, Any]) -> int:
-    """`dvc repro`; with values `dvc exp run`, which leaves them in params.yaml. Then a sync.
+def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
+    """Run `dvc repro`, or `dvc exp run` with overrides (`-S key=value`); then sync MLflow.
 
-    Everything is checked first: DVC deletes a stage's outs before the stage could complain. The
-    exit code is DVC's, or the shell's for a signal.
+    The caller has checked the parameters: DVC deletes a stage's outs before the stage can
+    complain.
+
+    Returns:
+        The exit code of DVC, or 128 and the number of the signal that stopped it.
     """
-    if values:
-        check_pictures(check_overlay(values, "the values given"))
-        words = ["exp", "run", *as_overrides(values)]
-    else:
-        check_pictures(read_params())
-        words = ["repro"]
-    before = PARAMS_FILE.read_bytes()
-    with alone() as place:
-        mend_lock()
-        keep_lock()
-        command = [sys.executable, "-m", "dvc", PATIENT, *words, *([stage] if stage else [])]
-        failed = _call(command, place)
-        if not failed:
-            forget_complete()
-    if not values and PARAMS_FILE.read_bytes() != before:
-        say(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")
-    if failed in (128 + signal.SIGINT, 128 + signal.SIGTERM):
-        return failed
+    words = ["exp", "run", *overrides] if overrides else ["repro"]
+    before = PARAMS_FILE.read_bytes() if PARAMS_FILE.exists() else b""
+    with exclusive_run() as lock_fd:
+        repair_lockfile()
+        back_up_lockfile()
+        command = [sys.executable, "-m", "dvc", WAIT_FOR_LOCK, *words, *([stage] if stage else [])]
+        exit_code = _call(command, lock_fd)
+    if not overrides and PARAMS_FILE.exists() and PARAMS_FILE.read_bytes() != before:
+        log(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")
+    if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        return exit_code
     try:
         print(sync(Path.cwd()))
-    except UserError as error:  # a view, never a condition
+    except UserError as error:  # a run does not fail because MLflow does
         if os.environ.get(MODE) == "strict":
             raise
-        say(str(error))
-    return failed
+        log(str(error))
+    return exit_code
 
 
 @contextmanager
-def alone() -> Iterator[int]:
-    """Be the only run in this folder; wait for another, and for what a killed one has left.
+def exclusive_run() -> Iterator[int]:
+    """Be the only run in this folder; wait for another one, and for the orphans of a killed one.
 
-    A descriptor is given that is the place itself: it is free when every process that has it has
-    ended, so DVC inherits it, and goes on to hold it when this process is killed.
+    Gives the file descriptor of the lock. The lock is released when every process that has the
+    descriptor has ended. DVC inherits it, so DVC holds the lock even if this process is killed.
     """
     with writable(RUN_LOCK):
         RUN_LOCK.parent.mkdir(parents=True, exist_ok=True)
-        place = os.open(RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        lock_fd = os.open(RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another run is at work in this folder; waiting until it ends")
-            fcntl.flock(place, fcntl.LOCK_EX)
+            log("another run is active in this folder; waiting until it ends")
+            fcntl.flock(lock_fd, fcntl.LOCK_EX)
         _wait_for_dvc()
         _wait_for_stages()
-        yield place
+        yield lock_fd
     finally:
-        os.close(place)
+        os.close(lock_fd)
 
 
 def _wait_for_stages() -> None:
-    """An orphan stops by itself; until it has, it could still write an out."""
-    for lock in WRITERS.glob("*.lock"):
-        writer = FileLock(lock)
-        acquire(writer, f"the stage {lock.stem} of a run that was killed is about to stop; waiting")
-        writer.release()
+    """Wait for orphaned stages: until they have stopped, they can still write an out."""
+    for path in STAGE_LOCKS.glob("*.lock"):
+        lock = FileLock(path)
+        acquire(lock, f"the stage {path.stem} of a killed run is about to stop; waiting")
+        lock.release()
 
 
 def _wait_for_dvc() -> None:
-    """Wait while another DVC, such as `dvc exp run`, is at it. The notes of dead ones are removed:
-    DVC trusts a number of a process that somebody else may have now, and half a file not at all.
+    """Wait until no other DVC, such as `dvc exp run`, is active in this folder.
 
-    Its notes are not enough: an experiment that holds nothing any more still writes dvc.lock.
+    Deletes an rwlock file that a killed DVC has left: DVC trusts the process number in it, which
+    another process may have by now, and fails if the file is truncated. The file alone does not
+    suffice to find an active DVC: an experiment that has released its locks still writes dvc.lock.
     """
     here = Path.cwd()
     looks = 0
-    told = False
-    while (running := _by_number(dvc_processes(here))) or HELD_BY_DVC.exists():
-        held = held_by_dvc(here)
-        looks += held is None
-        unclear = held is None and looks < PATIENCE  # somebody may be writing at this moment
-        if not running and not held and not unclear:
-            HELD_BY_DVC.unlink(missing_ok=True)
+    logged = False
+    while (running := _descriptions(dvc_processes(here))) or RWLOCK.exists():
+        locked = paths_locked_by_dvc(here)
+        looks += locked is None
+        may_be_written_now = locked is None and looks < UNREADABLE_LOOKS
+        if not running and not locked and not may_be_written_now:
+            RWLOCK.unlink(missing_ok=True)
             return
-        who = running | {work.who for work in held or ()}
-        if who and not told:
-            names = ", ".join(sorted(who))
-            say(f"another DVC is at work here: {names}; waiting until it ends")
-            told = True
+        who = running | {path.who for path in locked or ()}
+        if who and not logged:
+            log(f"another DVC is active here: {', '.join(sorted(who))}; waiting until it ends")
+            logged = True
         time.sleep(POLL)
 
 
-def _by_number(processes: Mapping[psutil.Process, str]) -> set[str]:
+def _descriptions(processes: Mapping[psutil.Process, str]) -> set[str]:
     return {f"`{command}` (process {process.pid})" for process, command in processes.items()}
 
 
-def mend_lock() -> None:
-    """Bring back the last whole dvc.lock if it is none now, and say so.
+def _call(command: Sequence[str], lock_fd: int) -> int:
+    """Run a command and wait for it. Ctrl-C and SIGTERM are forwarded to it as Ctrl-C.
 
-    What DVC was about to add is in its run cache, and comes from there.
+    Waiting matters: a training stage saves a checkpoint, and DVC ends after its stage.
     """
-    if not LOCK.exists() or is_whole(LOCK.read_bytes()):
-        return
-    kept = WHOLE_LOCK.read_bytes() if WHOLE_LOCK.exists() else b""
-    committed = git_bytes(Path.cwd(), "show", f"HEAD:./{LOCK}") or b""
-    for text, source in ((kept, "as the last stage found it"), (committed, "as it is in git")):
-        if is_whole(text):
-            write_bytes(LOCK, text)
-            say(f"{LOCK} was cut off in the middle of writing; it is again {source}")
-            return
-    LOCK.unlink()
-    say(f"{LOCK} was cut off in the middle of writing; it is removed, so every stage is new")
+    process = subprocess.Popen(command, env=_environment(), pass_fds=[lock_fd])
+    received: list[int] = []
 
-
-def _call(command: Sequence[str], place: int) -> int:
-    """Run a command to its end. Ctrl-C and SIGTERM are handed on as Ctrl-C, and it is waited for:
-    a stage in training writes a checkpoint, and DVC ends after its stage."""
-    process = subprocess.Popen(command, env=_environment(), pass_fds=[place])
-    asked: list[int] = []
-
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
+    def forward(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         _interrupt(process.pid)
 
-    before = handle(hand_on)
+    before = set_signal_handlers(forward)
     try:
-        failed = process.wait()
+        exit_code = process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 128 + asked[0] if asked and failed else failed
+    return 128 + received[0] if received and exit_code else exit_code
 
 
-def _interrupt(number: int) -> None:
-    """As a terminal would: Ctrl-C for a process and those below it, in our group of processes.
+def _interrupt(pid: int) -> None:
+    """Send Ctrl-C, as a terminal does, to a process and its descendants in our process group.
 
-    What a script starts in the background ignores Ctrl-C, and so does all below it. Then it is
-    SIGTERM, for those below alone: DVC itself would end at once, and not wait for its stage.
+    A shell script starts background commands with Ctrl-C ignored, and their children inherit that.
+    Then only the descendants get SIGTERM: DVC itself would end at once without waiting for its
+    stage.
     """
     ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     try:
-        process = psutil.Process(number)
-        below = process.children(recursive=True)
+        process = psutil.Process(pid)
+        descendants = process.children(recursive=True)
     except psutil.Error:
         return
-    for member in below if ignored else [process, *below]:
+    for member in descendants if ignored else [process, *descendants]:
         try:
             if os.getpgid(member.pid) == os.getpgrp():
                 member.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
@@ -185,9 +168,9 @@ def _interrupt(number: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with this environment's `python` first, and with `mlflow run`'s run as parent.
+    """The environment of DVC: this `python` comes first, and `mlflow run`'s run is the parent.
 
-    `MLFLOW_RUN_ID` itself must not reach the stages: each would take that run for its own.
+    `MLFLOW_RUN_ID` itself must not reach the stages: each of them would resume that run.
     """
     environment = dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"

@@ -1,7 +1,7 @@
-"""What a stage depends on, as dvc.yaml says, and whether it has changed while the stage ran.
+"""The deps and parameters of a stage, read from dvc.yaml, and whether they change while it runs.
 
-DVC writes into dvc.lock what the deps and parameters are *after* a stage has run. Whoever edits a
-file meanwhile would have results recorded under a state that they do not come from.
+DVC records in dvc.lock what the deps and parameters are *after* a stage has run. If somebody edits
+a file meanwhile, DVC records the results under a state that did not produce them.
 """
 
 from __future__ import annotations
@@ -16,76 +16,78 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from dlvc.params.reader import flatten, read_params
-from dvcview.errors import UserError, short
-from dvcview.files.hashes import md5_of_bytes
+from dvcview.errors import UserError, truncate
+from dvcview.files.artifacts import read_yaml
+from dvcview.files.checksum import md5_of_bytes
+from dvcview.project.params import PARAMS_FILE, flatten, select
 
 PIPELINE = Path("dvc.yaml")
-SMALL = 1_000_000  # bytes: larger files are known by their size and time of change
+SMALL = 1_000_000  # bytes: larger files are identified by their size and time of change
 
 
 @dataclass(frozen=True)
-class Inputs:
+class StageInputs:
     """The deps and parameters of a stage at one moment."""
 
     files: Mapping[str, object]
     params: Mapping[str, Any]
 
     @classmethod
-    def of(cls, stage: str, variant: str | None = None) -> Inputs:
-        """As they are now; nothing where there is no dvc.yaml."""
+    def read(cls, stage: str, variant: str | None = None) -> StageInputs:
+        """The current inputs; none if there is no dvc.yaml."""
         if not PIPELINE.exists():
             return cls({}, {})
         declared = YAML(typ="safe").load(PIPELINE)["stages"][stage]
-        items = {f"item.{name}": variant for name in declared.get("matrix", ())}
+        templates = {f"item.{name}": variant for name in declared.get("matrix", ())}
         if "foreach" in declared:
-            items |= {"key": variant, "item": declared["foreach"][variant]}
+            item = declared["foreach"][variant]
+            templates |= flatten({"key": variant, "item": item})
             declared = declared["do"]
-        if "params" not in declared:  # it may be the one that checks them
-            return cls(_marks(declared["deps"]), {})
-        params = read_params()
-        known = {**flatten(params.model_dump()), **items}
-        deps = [_fill_in(dep, known) for dep in declared.get("deps", [])]
-        names = [_fill_in(name, known) for name in declared["params"]]
-        return cls(_marks(deps), params.select(*names))
+        if "params" not in declared:  # the stage may be the one that checks them
+            return cls(_fingerprints(declared["deps"]), {})
+        params = flatten(read_yaml(PARAMS_FILE))
+        known = {**params, **templates}
+        deps = [_resolve(dep, known) for dep in declared.get("deps", [])]
+        names = [_resolve(name, known) for name in declared["params"]]
+        return cls(_fingerprints(deps), select(params, *names))
 
     def check_unchanged(self, stage: str, variant: str | None = None) -> None:
-        """Refuse what the stage has made if it does not come from what is there now."""
-        now = Inputs.of(stage, variant)
+        """Raise a `UserError` if the inputs differ from those of now."""
+        now = StageInputs.read(stage, variant)
         for before, after in ((self.params, now.params), (self.files, now.files)):
             for name in {**before, **after}:
                 if before.get(name) != after.get(name):
                     is_param = before is self.params
-                    was = f" (it was {short(before.get(name))})" if is_param else ""
+                    was = f" (it was {truncate(before.get(name))})" if is_param else ""
                     raise UserError(
                         f"{name} has changed while {stage} was running{was}: its results belong to "
                         "neither state and are not recorded; run the same command again"
                     )
 
 
-def _fill_in(text: str, known: Mapping[str, Any]) -> str:
+def _resolve(text: str, known: Mapping[str, Any]) -> str:
     return re.sub(r"\$\{([^}]+)\}", lambda match: str(known[match[1]]), text)
 
 
-def _marks(deps: Iterable[str]) -> dict[str, object]:
-    return {str(dep): _mark(Path(dep)) for dep in deps}
+def _fingerprints(deps: Iterable[str]) -> dict[str, object]:
+    return {str(dep): _fingerprint(Path(dep)) for dep in deps}
 
 
-def _mark(dep: Path) -> object:
-    """What tells one content of a dep from another; of a folder one for all its files, of which
-    there may be a million."""
+def _fingerprint(dep: Path) -> object:
+    """A value that differs when a dep differs; one digest for a folder of any number of files."""
     if not dep.is_dir():
-        return _mark_of_file(dep)
+        return _fingerprint_of_file(dep)
     digest = hashlib.sha256()
     for folder, folders, names in os.walk(dep):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(names):
             file = Path(folder, name)
-            digest.update(f"{file} {_mark_of_file(file)}\n".encode(errors="surrogateescape"))
+            line = f"{file} {_fingerprint_of_file(file)}\n"
+            digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _mark_of_file(file: Path) -> object:
+def _fingerprint_of_file(file: Path) -> object:
     try:
         status = file.stat()
         if file.is_file() and status.st_size < SMALL:

@@ -1,7 +1,7 @@
-"""MLflow for a team: over HTTP, on PostgreSQL, with artifacts that pass through the server.
+"""MLflow for a team: HTTP, a PostgreSQL database, and artifacts that the server stores.
 
-What a client sends is safe once it is answered: PostgreSQL has committed it, or the file stands in
-the artifacts' folder. Nothing else is kept in the server's process.
+When the server answers a request, the data is stored: PostgreSQL has committed it, or the file is
+in the artifact folder. The server process itself holds no data.
 """
 
 from __future__ import annotations
@@ -20,83 +20,91 @@ from dvcview.server.postgres import DRIVER, database_folder, database_url
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-DATABASE = "DLVC_DATABASE"
+DATABASE = "DVCVIEW_DATABASE"
 FORM = "postgresql://USER:PASSWORD@HOST/NAME (with %40 for @, %2F for /, %25 for %)"
 
-# MLflow's own variables.
+# Environment variables of MLflow.
 USERNAME = "MLFLOW_AUTH_ADMIN_USERNAME"
 PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # noqa: S105
 SECRET_KEY = "MLFLOW_FLASK_SERVER_SECRET_KEY"  # noqa: S105
 ARTIFACTS = "MLFLOW_ARTIFACTS_DESTINATION"
-SHORTEST_PASSWORD = 12  # characters, MLflow's own limit
-KNOWN_PASSWORD = "password1234"  # noqa: S105  (older MLflow shipped it)
+SHORTEST_PASSWORD = 12  # characters; MLflow's limit
+KNOWN_PASSWORD = "password1234"  # noqa: S105  (the default of older MLflow versions)
 CLOSED = {
-    # No request starts a program here, no pickle from a client is loaded, nothing is sent away.
+    # The server starts no program for a request, loads no pickle from a client, and sends no data
+    # to third parties.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
-    "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # in a container or not at all
+    "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # the assistant runs only in a container
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-CLIENTS_OWN = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+CLIENT_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 
 
 def serve(root: Path, host: str, port: str) -> NoReturn:
-    """Become MLflow's server, after everything that can be known before has been checked.
+    """Check the settings, then replace this process by MLflow's server.
 
-    Secrets go through the environment and through files of mode 0600, never through the command
-    line, which every user of the machine can read.
+    Secrets are passed in the environment and in files of mode 0600. They are not passed on the
+    command line, because every user of the machine can read it.
+
+    Raises:
+        UserError: the password, the host, the port or the database is not usable.
     """
-    password = _password(host)
+    password = _admin_password(host)
     _check_address(host, port)
-    url = _database(root)
+    url = _database_address(root)
     _check_database(url)
 
-    private = root / ".dlvc" / "server"
+    private = root / ".dvcview" / "server"
     private.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environment = {name: v for name, v in os.environ.items() if name not in CLIENTS_OWN} | CLOSED
+    environment = {
+        name: value for name, value in os.environ.items() if name not in CLIENT_VARIABLES
+    } | CLOSED
     environment["MLFLOW_BACKEND_STORE_URI"] = url.render_as_string(hide_password=False)
-    environment.setdefault(ARTIFACTS, str(root / ".dlvc" / "artifacts"))
-    # One worker: several that start at once on slow cores are given up as dead, all of them.
+    environment.setdefault(ARTIFACTS, str(root / ".dvcview" / "artifacts"))
+    # One worker: if several start at once on slow cores, all of them are considered dead.
     command = [
         sys.executable, "-m", "mlflow", "server",
         "--host", host, "--port", port, "--workers", "1", "--serve-artifacts",
     ]  # fmt: skip
     if password:
         command += ["--app-name", "basic-auth"]
-        environment |= _authentication(private, url)
-    print(f"MLflow: http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)")
+        environment |= _authentication_settings(private, url)
+    print(f"MLflow: http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops it)")
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`; a name that is not known counts as reachable."""
+    """Whether only this machine can reach `host`; False for unknown host names."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _password(host: str) -> str | None:
-    """The administrator's password; needed beyond loopback, used wherever it is given."""
+def _admin_password(host: str) -> str | None:
+    """The administrator's password; optional if only this machine can reach the server."""
     password = os.environ.get(PASSWORD)
-    needed = f"set {PASSWORD} to at least {SHORTEST_PASSWORD} characters"
+    advice = f"set {PASSWORD} to at least {SHORTEST_PASSWORD} characters"
     if not password:
         if is_loopback(host):
             return None
         raise UserError(
-            f"other machines can reach {host or 'every address'}, and no password is set; {needed}"
+            f"other machines can reach {host or 'every address'}, and no password is set; {advice}"
         )
     if len(password) < SHORTEST_PASSWORD:
-        raise UserError(f"the password has {len(password)} characters; {needed}")
+        raise UserError(f"the password has {len(password)} characters; {advice}")
     if password == KNOWN_PASSWORD:
-        raise UserError(f"the password is the one that MLflow once came with; {needed}, your own")
+        raise UserError(
+            f"the password is the default of older MLflow versions; {advice} of your own"
+        )
     return password
 
 
 def _check_address(host: str, port: str) -> None:
-    """That the server can listen there; MLflow itself would say so late, among other lines."""
+    """Check that the server can listen there; MLflow reports it late, among other lines."""
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise UserError(f"the port is {port or 'empty'}; allowed: 1 to 65535, as in PORT=5000")
     try:
@@ -108,37 +116,38 @@ def _check_address(host: str, port: str) -> None:
             probe.bind(address)
     except OSError as error:
         raise UserError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose with HOST=... PORT=..."
+            f"cannot listen on {host} port {port}: {error.strerror}; "
+            "choose others with HOST=... PORT=..."
         ) from None
 
 
-def _database(root: Path) -> URL:
-    """The database that `DLVC_DATABASE` names, or else the project's own."""
+def _database_address(root: Path) -> URL:
+    """The database in `DVCVIEW_DATABASE`; the project's own if the variable is not set."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
-    given = os.environ.get(DATABASE)
-    if not given:
+    address = os.environ.get(DATABASE)
+    if not address:
         folder = database_folder(root)
         if not folder.exists():
             raise UserError(
-                f"there is no database yet; call `make database`, or name one: {DATABASE}={FORM}"
+                f"there is no database yet; run `make database`, or set one: {DATABASE}={FORM}"
             )
         return database_url(folder)
-    unreadable = UserError(f"{DATABASE} cannot be read; its form is {FORM}")
+    invalid = UserError(f"{DATABASE} is not a valid address; expected {FORM}")
     try:
-        url = make_url(given)
-    except (ArgumentError, ValueError):  # whose messages quote what was given
-        raise unreadable from None
-    if "@" in (url.host or ""):  # the rest of a password
-        raise unreadable
+        url = make_url(address)
+    except (ArgumentError, ValueError):  # their messages quote the address with its password
+        raise invalid from None
+    if "@" in (url.host or ""):  # part of a password
+        raise invalid
     if url.drivername not in ("postgresql", DRIVER):
-        raise UserError(f"{DATABASE} is of the kind {url.drivername}; its form is {FORM}")
+        raise UserError(f"{DATABASE} is an address of {url.drivername}; expected {FORM}")
     return url.set(drivername=DRIVER)
 
 
 def _check_database(url: URL) -> None:
-    """That PostgreSQL answers; the line names the place, never the password."""
+    """Check that PostgreSQL answers. The error message never contains the password."""
     from sqlalchemy import create_engine
     from sqlalchemy.exc import DBAPIError
 
@@ -150,21 +159,21 @@ def _check_database(url: URL) -> None:
         for secret in (url.password, url.query.get("password")):
             if secret:
                 reason = reason.replace(str(secret), "***")
-        hint = f"is {DATABASE} right?" if os.environ.get(DATABASE) else "try `make database`"
+        hint = f"check {DATABASE}" if os.environ.get(DATABASE) else "try `make database`"
         raise UserError(f"PostgreSQL does not answer; {hint} ({reason})") from None
     finally:
         engine.dispose()
 
 
-def _authentication(private: Path, url: URL) -> dict[str, str]:
-    """What MLflow's basic-auth wants: a configuration file, and a key that outlives a restart."""
+def _authentication_settings(private: Path, url: URL) -> dict[str, str]:
+    """The variables for MLflow's basic-auth: a configuration file and a persistent key."""
     key = private / "secret_key"
     if not key.exists():
         _write_private(key, secrets.token_hex(32))
     configuration = private / "auth.ini"
-    # The file's format takes % for the start of a reference.
+    # In an .ini file, % starts a reference.
     address = url.render_as_string(hide_password=False).replace("%", "%%")
-    # EDIT: the course's experiments are everybody's, whoever's run came first and made them.
+    # EDIT: all members write to the same experiments, and the first run creates them.
     _write_private(
         configuration, f"[mlflow]\ndatabase_uri = {address}\ndefault_permission = EDIT\n"
     )
@@ -176,7 +185,7 @@ def _authentication(private: Path, url: URL) -> dict[str, str]:
 
 
 def _write_private(path: Path, content: str) -> None:
-    """Write a file that nobody else can read at any moment, whole or not at all."""
+    """Write a file atomically, with mode 0600 from the start."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,7 +1,7 @@
-"""A PostgreSQL of the project's own: one folder, one socket in it, no password, no port.
+"""The project's own PostgreSQL: one folder with one socket in it, no password, no port.
 
-Whoever may enter the folder may use the database: the system tells PostgreSQL who is at the other
-end of a socket (`peer`), so there is no secret to keep.
+Only the user who created it may use the database. PostgreSQL asks the operating system
+which user is at the other end of the socket (`peer`), so there is no secret to store.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from dvcview.errors import UserError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-FOLDER = "DLVC_POSTGRES"
-DRIVER = "postgresql+psycopg2"  # without a driver's name, SQLAlchemy 2.1 takes another one
-NAME = "mlflow"  # of the database, and of the role that owns it
+FOLDER = "DVCVIEW_POSTGRES"
+DRIVER = "postgresql+psycopg2"  # without the name of a driver, SQLAlchemy 2.1 uses another one
+NAME = "mlflow"  # the database, and the role that owns it
 SUPERUSER = "postgres"
-SYSTEM_USER = "postgres"  # Debian's package makes it
-DEBIAN = Path("/usr/lib/postgresql")  # which does not put these programs on PATH
-LONGEST_SOCKET = 103  # bytes; Linux takes 107
+SYSTEM_USER = "postgres"  # created by Debian's package
+DEBIAN = Path("/usr/lib/postgresql")  # Debian does not put these programs on PATH
+LONGEST_SOCKET = 103  # bytes of its path; Linux allows 107
 SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '.'
@@ -33,12 +33,12 @@ unix_socket_permissions = 0700
 
 
 def database_folder(root: Path) -> Path:
-    """Where the cluster is: `.dlvc/postgres` in the project, or what `DLVC_POSTGRES` says."""
-    return (root / (os.environ.get(FOLDER) or ".dlvc/postgres")).absolute()
+    """The folder of the cluster: `DVCVIEW_POSTGRES`, or `.dvcview/postgres` in the project."""
+    return (root / (os.environ.get(FOLDER) or ".dvcview/postgres")).absolute()
 
 
 def database_url(folder: Path, role: str = NAME, database: str = NAME) -> URL:
-    """The address of a database of the cluster, as SQLAlchemy understands it."""
+    """The address of a database of the cluster, for SQLAlchemy."""
     from sqlalchemy import URL
 
     socket = {"host": str(folder / "data")}
@@ -46,122 +46,135 @@ def database_url(folder: Path, role: str = NAME, database: str = NAME) -> URL:
 
 
 def run_database(root: Path, action: str) -> int:
-    """`dlvc database start` and `dlvc database stop`."""
+    """Run the command `database start` or `database stop`; returns the exit code."""
     folder = database_folder(root)
     if action == "start":
         start_database(folder)
-        print(f"PostgreSQL runs in {folder}; `make database-stop` ends it")
+        print(f"PostgreSQL is running in {folder}; `make database-stop` stops it")
     elif stop_database(folder):
         print("PostgreSQL has stopped")
     else:
-        print(f"no PostgreSQL runs in {folder}")
+        print(f"PostgreSQL is not running in {folder}")
     return 0
 
 
 def start_database(folder: Path) -> None:
-    """Start the cluster, after making it if it is not there; harmless when it runs already."""
-    programs = _programs()
+    """Start the cluster, and create it first if necessary. A running cluster keeps running.
+
+    Raises:
+        UserError: PostgreSQL is not installed or does not start, or the folder is not usable.
+    """
+    programs = _program_folder()
     if len(os.fsencode(folder / "data" / ".s.PGSQL.5432")) > LONGEST_SOCKET:
         raise UserError(
-            f"the path {folder} is too long for a socket; name a shorter one: {FOLDER}=FOLDER"
+            f"the path {folder} is too long for a socket; choose a shorter one: {FOLDER}=FOLDER"
         )
     _make_folder(folder)
     if not (folder / "data").exists():
-        _create(programs, folder)
-    if not _runs(programs, folder):
+        _create_cluster(programs, folder)
+    if not _is_running(programs, folder):
         log = folder / "log"
         started = _run(
             programs / "pg_ctl", "start", "--wait", f"--pgdata={folder / 'data'}", f"--log={log}"
         )
         if started.returncode:
-            raise UserError(f"PostgreSQL did not start; {log} says why")
+            raise UserError(f"PostgreSQL did not start; see {log}")
     _create_database(folder)
 
 
 def stop_database(folder: Path) -> bool:
-    """Stop the cluster; False if it does not run."""
-    programs = _programs()
-    if not _runs(programs, folder):
+    """Stop the cluster; returns False if it is not running.
+
+    Raises:
+        UserError: PostgreSQL is not installed or does not stop.
+    """
+    programs = _program_folder()
+    if not _is_running(programs, folder):
         return False
     stopped = _run(programs / "pg_ctl", "stop", "--mode=fast", f"--pgdata={folder / 'data'}")
     if stopped.returncode:
-        raise UserError(f"PostgreSQL did not stop; {folder / 'log'} says why")
+        raise UserError(f"PostgreSQL did not stop; see {folder / 'log'}")
     return True
 
 
-def _programs() -> Path:
-    """The folder of PostgreSQL's server programs; of Debian's, the newest version."""
-    found = shutil.which("pg_ctl")
-    if found:
-        return Path(found).resolve().parent
-    packaged = [file.parent for file in DEBIAN.glob("*/bin/pg_ctl")]
-    if not packaged:
+def _program_folder() -> Path:
+    """The folder of PostgreSQL's server programs: on PATH, or Debian's newest version."""
+    pg_ctl = shutil.which("pg_ctl")
+    if pg_ctl:
+        return Path(pg_ctl).resolve().parent
+    folders = [file.parent for file in DEBIAN.glob("*/bin/pg_ctl")]
+    if not folders:
         raise UserError(
-            "PostgreSQL is not found (no pg_ctl on PATH); install your system's package "
-            "(Debian, Ubuntu: postgresql), or name a database: DLVC_DATABASE=postgresql://..."
+            "PostgreSQL was not found (no pg_ctl on PATH); install your system's package "
+            "(Debian, Ubuntu: postgresql), or set a database: DVCVIEW_DATABASE=postgresql://..."
         )
-    return max(packaged, key=lambda programs: float(programs.parent.name))
+    return max(folders, key=lambda folder: float(folder.parent.name))
 
 
 def _make_folder(folder: Path) -> None:
-    """A folder that nobody else can enter, of the user that PostgreSQL runs as."""
+    """Create the folder, owned by PostgreSQL's user and closed to all others."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        user = _other_user()
-        if user:
-            shutil.chown(folder, user, user)
+        server_user = _server_user()
+        if server_user:
+            shutil.chown(folder, server_user, server_user)
     except OSError as error:
-        raise UserError(f"{folder}: {error.strerror}; name another place: {FOLDER}=...") from None
+        raise UserError(
+            f"{folder}: {error.strerror}; choose another folder: {FOLDER}=FOLDER"
+        ) from None
     if _run("test", "-w", folder).returncode:
         raise UserError(
             f"PostgreSQL runs as the system user {SYSTEM_USER} when you are root, and that user "
-            f"cannot reach {folder}; name another place: {FOLDER}=..."
+            f"cannot write to {folder}; choose another folder: {FOLDER}=FOLDER"
         )
 
 
-def _create(programs: Path, folder: Path) -> None:
-    """Make the cluster aside and rename it, so that an interrupted start leaves none half-made."""
-    aside = folder / "data.new"
-    shutil.rmtree(aside, ignore_errors=True)
-    made = _run(
-        programs / "initdb", f"--pgdata={aside}", f"--username={SUPERUSER}", "--auth=peer",
+def _create_cluster(programs: Path, folder: Path) -> None:
+    """Create the cluster under a temporary name, so that no interruption leaves half a cluster."""
+    partial = folder / "data.new"
+    shutil.rmtree(partial, ignore_errors=True)
+    done = _run(
+        programs / "initdb", f"--pgdata={partial}", f"--username={SUPERUSER}", "--auth=peer",
         "--encoding=UTF8", "--no-locale", "--no-instructions",
     )  # fmt: skip
-    if made.returncode:
-        reason = (made.stderr.splitlines() or ["no reason given"])[0]
-        raise UserError(f"PostgreSQL cannot make a cluster in {folder}: {reason}")
-    me = pwd.getpwuid(os.geteuid()).pw_name
+    if done.returncode:
+        reason = (done.stderr.splitlines() or ["no reason given"])[0]
+        raise UserError(f"PostgreSQL cannot create a cluster in {folder}: {reason}")
+    user = pwd.getpwuid(os.geteuid()).pw_name
     files = {
         "pg_hba.conf": "local all all peer map=dlvc\n",
-        "pg_ident.conf": f'dlvc "{me}" {SUPERUSER}\ndlvc "{me}" {NAME}\n',
-        "postgresql.conf": (aside / "postgresql.conf").read_text(encoding="utf-8") + SETTINGS,
+        "pg_ident.conf": f'dlvc "{user}" {SUPERUSER}\ndlvc "{user}" {NAME}\n',
+        "postgresql.conf": (partial / "postgresql.conf").read_text(encoding="utf-8") + SETTINGS,
     }
     for name, content in files.items():
-        (aside / name).write_text(content, encoding="utf-8")
-    aside.rename(folder / "data")
+        (partial / name).write_text(content, encoding="utf-8")
+    partial.rename(folder / "data")
 
 
 def _create_database(folder: Path) -> None:
-    """The role and the database; a role of their own, because MLflow needs no superuser."""
+    """Create the database and its role. The role is not a superuser, as MLflow needs none."""
     from sqlalchemy import create_engine, text
 
-    wanted = {
+    queries = {
         f"CREATE ROLE {NAME} LOGIN": f"SELECT FROM pg_roles WHERE rolname = '{NAME}'",
         f"CREATE DATABASE {NAME} OWNER {NAME}": f"SELECT FROM pg_database WHERE datname = '{NAME}'",
     }
-    # A database cannot be made within a transaction.
+    # PostgreSQL cannot create a database within a transaction.
     engine = create_engine(
         database_url(folder, SUPERUSER, "postgres"), isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
-        for create, find in wanted.items():
+        for create, find in queries.items():
             if connection.execute(text(find)).first() is None:
                 connection.execute(text(create))
     engine.dispose()
 
 
-def _other_user() -> str | None:
-    """As whom PostgreSQL runs if not as the caller: it refuses to run as root."""
+def _server_user() -> str | None:
+    """The system user that PostgreSQL runs as if the caller is root; None for other callers.
+
+    PostgreSQL does not run as root.
+    """
     if os.geteuid() != 0:
         return None
     try:
@@ -169,18 +182,20 @@ def _other_user() -> str | None:
     except KeyError:
         raise UserError(
             f"PostgreSQL does not run as root, and there is no system user {SYSTEM_USER} to run "
-            "it as; call this as an ordinary user, or install your system's package of PostgreSQL"
+            "it as; run this command as an ordinary user, or install your system's PostgreSQL "
+            "package"
         ) from None
 
 
-def _runs(programs: Path, folder: Path) -> bool:
+def _is_running(programs: Path, folder: Path) -> bool:
     return _run(programs / "pg_ctl", "status", f"--pgdata={folder / 'data'}").returncode == 0
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a program as the user that PostgreSQL runs as, in a folder that this user can enter."""
-    other = _other_user()
+    """Run a program as PostgreSQL's user, in `/`, because that user can enter it."""
+    server_user = _server_user()
     return subprocess.run(
-        command, user=other, group=other, extra_groups=[] if other else None, cwd="/",
+        command, cwd="/",
+        user=server_user, group=server_user, extra_groups=[] if server_user else None,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""The view of the pipeline in MLflow. Stages write a journal; a process beside them delivers it.
+"""The pipeline in MLflow. Stages write event logs; a process beside them uploads these to MLflow.
 
-stage -> run, journal, execution        what a stage imports: no mlflow, a few milliseconds
-recorder, sync -> delivery -> view      the only modules that import mlflow
+stage_run -> execution, event_log                imported by stages: no mlflow, a few milliseconds
+recorder, sync -> uploader, states -> run_store  the only modules that import mlflow
 """
 
 from dvcview.tracking.stage_run import StageRun, stage_run

@@ -1,4 +1,4 @@
-"""Where the MLflow store is, and whether somebody is there: asked without importing MLflow."""
+"""The address of the MLflow store, and whether it can be reached, without importing MLflow."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 from dvcview.errors import redacted
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
-PATIENCE = 2  # seconds that a stage may wait for an answer
+TIMEOUT = 2  # seconds that a stage waits for an answer
 
 
 def tracking_uri(root: Path) -> str:
-    """`MLFLOW_TRACKING_URI` if it is set, else SQLite at the project's root."""
+    """`MLFLOW_TRACKING_URI` if it is set, else a SQLite file in the project's folder."""
     return os.environ.get(TRACKING_URI) or f"sqlite:///{root.resolve() / 'mlflow.db'}"
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite store.
+    """The file of a SQLite store; None for any other store.
 
     >>> sqlite_file("sqlite:////project/mlflow.db").as_posix()
     '/project/mlflow.db'
@@ -30,21 +30,23 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def unreachable(uri: str) -> str | None:
-    """Why the store cannot be written to at this moment; None when it can, or when only MLflow
-    itself could tell. Answers within `PATIENCE` seconds."""
+    """Why the store cannot be written to now; None if it can, or if only MLflow could tell.
+
+    Returns within `TIMEOUT` seconds.
+    """
     file = sqlite_file(uri)
     if file is not None:
-        return _locked(file)
+        return _sqlite_problem(file)
     if uri.startswith(("http://", "https://")):
-        return _silent(uri)
+        return _http_problem(uri)
     return None
 
 
-def _locked(file: Path) -> str | None:
+def _sqlite_problem(file: Path) -> str | None:
     if not file.exists():
         return None if os.access(file.parent, os.W_OK) else f"{file.parent} cannot be written to"
     try:
-        store = sqlite3.connect(f"file:{file}?mode=rw", uri=True, timeout=PATIENCE)
+        store = sqlite3.connect(f"file:{file}?mode=rw", uri=True, timeout=TIMEOUT)
         try:
             store.execute("BEGIN IMMEDIATE")
             store.rollback()
@@ -55,14 +57,14 @@ def _locked(file: Path) -> str | None:
     return None
 
 
-def _silent(uri: str) -> str | None:
+def _http_problem(uri: str) -> str | None:
     parts = urllib.parse.urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
     health = f"{parts.scheme}://{host}{parts.path.rstrip('/')}/health"
     try:
-        with urllib.request.urlopen(health, timeout=PATIENCE):  # noqa: S310  # http or https
+        with urllib.request.urlopen(health, timeout=TIMEOUT):  # noqa: S310  # http or https
             return None
-    except urllib.error.HTTPError:  # somebody is there, and wants a password perhaps
+    except urllib.error.HTTPError:  # a server answers; it may require a password
         return None
     except (OSError, ValueError) as error:
         return f"{redacted(uri)}: {getattr(error, 'reason', error)}"

@@ -1,11 +1,11 @@
-"""What a result may depend on besides its deps: the commit, what is not committed, the machine."""
+"""What a result may depend on besides its deps: the commit, uncommitted changes, the machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +13,26 @@ from dvcview.errors import redacted
 from dvcview.project.git import git, head_commit
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "mlflow", "dvc")
-# What DVC itself writes: no edit of anybody's.
+# Files that DVC writes; a change of them is not the user's.
 WRITTEN_BY_DVC = ("dvc.lock", "params.schema.json", "results/**", "**/.gitignore")
-# Where keys of remotes and servers may stand: that they differ is said, not in what.
+# Files that may contain keys of remotes and servers: a diff names them and does not show them.
 PRIVATE = (".dvc/config*", "**/.env*")
-LONGEST_DIFF = 1_000_000  # characters
+MAX_DIFF = 1_000_000  # characters
 
 
-def surroundings(device: str, *, in_experiment: bool = False) -> dict[str, Any]:
-    """Tags by name, and under "diff" what the working tree has beyond its commit."""
+def capture_environment(device: str, *, in_experiment: bool = False) -> dict[str, Any]:
+    """Tags by name, the commit, and under "diff" the changes of the working tree."""
     commit, diff = git_state(Path.cwd(), in_experiment=in_experiment)
     tags = {
         "device": device,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": str(os.cpu_count()),
-        **{name: version(name) for name in PACKAGES},
+        **_versions(),
     }
-    if "torch" in sys.modules:  # stages that do not compute with it do not wait for its import
-        import torch
-
-        tags["torch"] = torch.__version__  # with the build's kind, as +cpu or +cu132
+    torch: Any = sys.modules.get("torch")  # a stage that does not use it need not import it
+    if torch is not None:
+        tags["torch"] = torch.__version__  # with its build, such as +cpu or +cu132
         tags["cpu capability"] = torch.backends.cpu.get_cpu_capability()
         tags["threads"] = str(torch.get_num_threads())
         if device.startswith("cuda"):
@@ -41,11 +40,21 @@ def surroundings(device: str, *, in_experiment: bool = False) -> dict[str, Any]:
     return {"tags": tags, "commit": commit, "diff": diff}
 
 
-def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None, str]:
-    """The commit, and what the tree has beyond it, as a diff; empty when there is nothing.
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
 
-    Files that DVC writes are left out: the run's tags say what is in them. `dvc exp run -S` writes
-    params.yaml, too. Passwords are taken out.
+
+def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None, str]:
+    """The commit, and the changes of the working tree as a diff; empty if there are none.
+
+    Files that DVC writes are left out, because the run's tags identify their content. So is
+    params.yaml in an experiment: `dvc exp run -S` writes it. Passwords are removed.
     """
     commit = head_commit(folder)
     if commit is None:
@@ -60,4 +69,4 @@ def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None,
     for name in git(folder, "ls-files", "--others", "--exclude-standard", "--", *paths).split("\n"):
         if name:
             diff += f"not committed, not in this diff: {name}\n"
-    return commit, diff[:LONGEST_DIFF]
+    return commit, diff[:MAX_DIFF]

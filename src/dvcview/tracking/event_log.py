@@ -1,7 +1,7 @@
-"""What a stage says while it runs: a line of JSON an event, in a file of its own.
+"""The event log of a stage: a file with one JSON object per line.
 
-The first event is `begin`, then one `epoch` an epoch, at last `end`. A stage that was killed leaves
-a journal without an end. Appending a line takes microseconds and needs no server.
+The first event is `begin`, followed by an `epoch` for each epoch, and at last `end`. The log of a
+killed stage has no `end`. Appending a line takes microseconds and needs no server.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ SUFFIX = ".jsonl"
 
 
 def now() -> int:
-    """Milliseconds since 1970, as MLflow counts."""
+    """Milliseconds since 1970, as MLflow counts time."""
     return int(time.time() * 1000)
 
 
-class Journal:
-    """The writer of one stage's events."""
+class EventLog:
+    """Writes the events of one stage."""
 
     def __init__(self, folder: Path, stage: str) -> None:
         self.path = folder / f"{stage}-{now()}{SUFFIX}"
@@ -33,9 +33,9 @@ class Journal:
         self.events = 0
 
     def write(self, event: str, **values: Any) -> None:
-        """Append an event; it is in the file, and survives this process, when this returns.
+        """Append an event; once this returns, the event survives the end of this process.
 
-        Its texts go from here into tags and artifacts: passwords are taken out.
+        Passwords are removed, because the texts end up in tags and artifacts.
         """
         line = json.dumps({"event": event, "time": now(), **_redacted(values)})
         self._file.write(line + "\n")
@@ -43,7 +43,7 @@ class Journal:
         self.events += 1
 
     def close(self) -> None:
-        """Write no more."""
+        """Close the file."""
         self._file.close()
 
 
@@ -56,8 +56,8 @@ def _redacted(value: Any) -> Any:
 
 
 @dataclass
-class JournalReader:
-    """Reads a journal as it grows; a line that is not complete yet waits for the next time."""
+class EventLogReader:
+    """Reads an event log while it grows; an incomplete last line is left for the next call."""
 
     path: Path
     begin: dict[str, Any] = field(default_factory=dict)
@@ -85,16 +85,16 @@ class JournalReader:
 
     @property
     def name(self) -> str:
-        """An id that no other journal has."""
+        """A unique id of this event log."""
         return f"{self.path.parent.name}/{self.path.stem}"
 
     def writer_is_gone(self) -> bool:
-        """Whether the stage's process is no more."""
+        """Whether the process of the stage has ended."""
         return bool(self.begin) and not is_alive(self.begin["pid"], self.begin["created"])
 
 
 def is_alive(pid: int, created: float) -> bool:
-    """Whether the very process of that number and time of creation still runs."""
+    """Whether the process with this number and time of creation is running."""
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - created) < 1

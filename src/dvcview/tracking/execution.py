@@ -1,8 +1,8 @@
-"""Which runs belong together: those that one `dvc repro`, `dvc exp run` or `mlflow run` started.
+"""Executions: the stages that one `dvc repro`, `dvc exp run` or `mlflow run` has started.
 
-DVC gives an execution no id, so its process (number and time of creation) is one. An execution has
-a folder, `.dlvc/executions/<id>/`: who it is, the journals of its stages, the dvc.lock it began
-with. The folder goes when everything in it has been delivered.
+DVC gives an execution no id, so the number and creation time of its process identify it. Each
+execution has a folder, `.dvcview/executions/<id>/`, with its description, the event logs of its
+stages, and the dvc.lock before it. The folder is deleted once everything in it is uploaded.
 """
 
 from __future__ import annotations
@@ -15,56 +15,56 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
 from dvcview.errors import redacted
 from dvcview.files.artifacts import write_bytes, write_json
+from dvcview.project.dvc_processes import parent_dvc_process
 from dvcview.project.git import git_bytes
-from dvcview.project.lockfile import StageState
-from dvcview.run.stage_process import dvc_process
-from dvcview.tracking.event_log import SUFFIX, JournalReader, is_alive, now
+from dvcview.tracking.event_log import SUFFIX, EventLogReader, is_alive, now
 
-PARENT_RUN = "DLVC_PARENT_RUN"  # the run of `mlflow run`, which our entry point hands on
-EXECUTIONS = Path(".dlvc/executions")
+PARENT_RUN = "DVCVIEW_PARENT_RUN"  # the run of `mlflow run`
+EXECUTIONS = Path(".dvcview/executions")
 RECORD = "execution.json"
 LOCK_BEFORE = "dvc.lock.before"
-LOCK_KNOWN = Path(".dlvc/dvc.lock.known")
-LOCKS = Path(".dlvc/locks")
-FAILED = "failed"  # why the recorder cannot deliver at the moment
-SAID = "said"  # that somebody has told the user so
+LOCK_KNOWN = Path(".dvcview/dvc.lock.known")
+LOCKS = Path(".dvcview/locks")
+FAILED = "failed"  # contains the reason why the recorder cannot upload at the moment
+WARNED = "warned"  # exists once a stage has warned the user
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of the pipeline: its process, and where it works."""
+    """One execution of the pipeline."""
 
     pid: int
-    created: float
+    created: float  # when the process was created
     command: str
-    workspace: str  # the folder of its dvc.lock; under `dvc exp run --temp` not the project's
-    experiment: str | None  # DVC's name for it, under `dvc exp run`
-    baseline: str | None  # the commit that the experiment began from
-    parent_run: str | None  # of `mlflow run`
-    by_hand: bool = False  # a stage started without DVC
+    workspace: str  # the folder of its dvc.lock; not the project's under `dvc exp run --temp`
+    experiment: str | None  # DVC's name of the experiment, under `dvc exp run`
+    baseline: str | None  # the commit that the experiment started from
+    parent_run: str | None  # the run of `mlflow run`
+    manual: bool = False  # the stage was started without DVC
 
     @property
     def id(self) -> str:
-        """Unlike any other execution's on this machine."""
+        """Unique on this machine."""
         return f"{self.pid}-{self.created:.2f}"
 
     def folder(self, root: Path) -> Path:
-        """Where its journals are."""
+        """The folder of its event logs."""
         return root / EXECUTIONS / self.id
 
     def is_running(self) -> bool:
-        """Whether its process is still there."""
+        """Whether its process is running."""
         return is_alive(self.pid, self.created)
 
 
 def project_root() -> Path:
-    """The folder of dvc.yaml: DVC names it to its stages; otherwise from here upwards."""
+    """The folder of dvc.yaml: the one that DVC names, or this folder or one above it."""
     named = os.environ.get("DVC_ROOT")
     if named:
         return Path(named)
@@ -77,7 +77,7 @@ def project_root() -> Path:
 
 def this_execution() -> Execution:
     """The execution that the stage in this process belongs to."""
-    process, command = dvc_process() or (psutil.Process(), None)
+    process, command = parent_dvc_process() or (psutil.Process(), None)
     experiment = os.environ.get("DVC_EXP_NAME")
     if command and experiment:
         command = f"dvc exp run: {experiment}"
@@ -89,12 +89,12 @@ def this_execution() -> Execution:
         experiment=experiment,
         baseline=os.environ.get("DVC_EXP_BASELINE_REV"),
         parent_run=os.environ.get(PARENT_RUN),
-        by_hand=command is None,
+        manual=command is None,
     )
 
 
 def this_process(command: str, workspace: Path) -> Execution:
-    """An execution of its own, without DVC."""
+    """An execution that consists of this process."""
     process = psutil.Process()
     return Execution(
         process.pid, process.create_time(), command, str(workspace), None, None,
@@ -103,7 +103,7 @@ def this_process(command: str, workspace: Path) -> Execution:
 
 
 def begin_execution(execution: Execution, root: Path) -> Path:
-    """Its folder; the first of its stages makes it, and keeps the dvc.lock that it began with."""
+    """The folder of an execution. Its first stage creates it and keeps the dvc.lock before it."""
     folder = execution.folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORD).exists():
@@ -114,34 +114,39 @@ def begin_execution(execution: Execution, root: Path) -> Path:
 
 
 def _keep_lock(execution: Execution, root: Path) -> None:
-    """Keep dvc.lock as the last stage left it: another execution may soon write over its entry,
-    before the recorder of that stage has seen it."""
+    """Keep dvc.lock as the previous stage left it.
+
+    Another execution may overwrite its entry before the recorder has read it.
+    """
     lock = root / "dvc.lock"
     if Path(execution.workspace) == root and lock.exists():
         write_bytes(root / LOCKS / f"{now()}.lock", lock.read_bytes())
 
 
 def locks_after(root: Path, time: int) -> list[str]:
-    """The texts of dvc.lock as the stages that began after that time found it, oldest first."""
+    """The texts of dvc.lock at the start of the stages that began after `time`, oldest first."""
     kept = sorted((root / LOCKS).glob("*.lock"), key=lambda file: int(file.stem))
     return [file.read_text(encoding="utf-8") for file in kept if int(file.stem) >= time]
 
 
-def forget_locks(root: Path) -> None:
-    """When nothing is left to deliver."""
+def delete_locks(root: Path) -> None:
+    """Delete the kept copies of dvc.lock, if nothing is left to upload."""
     if not read_executions(root):
         shutil.rmtree(root / LOCKS, ignore_errors=True)
 
 
 def remember_lock(root: Path) -> None:
-    """Keep the dvc.lock of the project as the one that the next execution begins with."""
+    """Keep the project's dvc.lock as the one before the next execution."""
     lock = root / "dvc.lock"
     if lock.exists():
         write_bytes(root / LOCK_KNOWN, lock.read_bytes())
 
 
 def _lock_before(execution: Execution, root: Path) -> bytes:
-    """Not simply dvc.lock: when the first stage runs, DVC may have restored others already."""
+    """The dvc.lock before the execution.
+
+    dvc.lock itself is too new: DVC may have restored stages before the first stage runs.
+    """
     workspace = Path(execution.workspace)
     if workspace != root:
         return git_bytes(root, "show", f"{execution.baseline}:dvc.lock") or b""
@@ -152,53 +157,67 @@ def _lock_before(execution: Execution, root: Path) -> bytes:
 
 
 def read_executions(root: Path) -> list[Execution]:
-    """Those that have something to deliver, oldest first."""
+    """The executions that have something to upload, oldest first."""
     found = []
     for record in (root / EXECUTIONS).glob(f"*/{RECORD}"):
-        with suppress(FileNotFoundError):  # a recorder has just delivered it
+        with suppress(FileNotFoundError):  # a recorder has just uploaded and deleted it
             found.append((record.stat().st_mtime, record.read_text()))
     return [Execution(**json.loads(text)) for _, text in sorted(found)]
 
 
-def is_another_executions(root: Path, own: Path | None, state: StageState) -> bool:
-    """Whether another execution than that in the folder `own` has still to deliver this state: a
-    stage of its name with its parameters."""
+def pending_stages(root: Path, own: Path | None = None) -> list[dict[str, Any]]:
+    """The `begin` events of the stages that executions have to upload, except the one in `own`."""
+    pending = []
     for execution in read_executions(root):
         folder = execution.folder(root)
         if folder == own:
             continue
-        for path in folder.glob(f"{state.stage}-*{SUFFIX}"):
-            journal = JournalReader(path)
-            with suppress(FileNotFoundError):  # a recorder has just delivered it
-                journal.new_events()
-            given = journal.begin.get("params", {})
-            if journal.begin and all(given.get(k, v) == v for k, v in state.params.items()):
-                return True
-    return False
+        for path in folder.glob(f"*{SUFFIX}"):
+            event_log = EventLogReader(path)
+            with suppress(FileNotFoundError):  # a recorder has just uploaded and deleted it
+                event_log.new_events()
+            if event_log.begin:
+                pending.append(event_log.begin)
+    return pending
 
 
 def recorder_lock(folder: Path) -> FileLock:
-    """Held by whoever delivers the journals of an execution."""
+    """The lock of the process that uploads the event logs of an execution."""
     return FileLock(folder / "recorder.lock")
 
 
-def ensure_recorder(folder: Path) -> None:
-    """Start the process that delivers, unless one is at work. It outlives Ctrl-C and this stage."""
+def ensure_recorder(folder: Path, execution: Execution) -> None:
+    """Start the recorder, unless it is running. It survives Ctrl-C and the end of this stage."""
     lock = recorder_lock(folder)
     try:
         lock.acquire(timeout=0)
         lock.release()
     except Timeout:
         return
+    root = folder.parents[2]
     with (folder / "recorder.log").open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", "dvcview.tracking.recorder", str(folder.resolve())],
-            # Not in the working folder, which `dvc exp run --temp` deletes: code is read from it.
-            cwd=folder.parents[2],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": _python_path(root, Path(execution.workspace))},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # Ctrl-C in the terminal is for the stage. A session of its own would be safe from it,
-            # too, but Linux shares the processor between sessions first, however nice one is.
+            # Ctrl-C in the terminal is for the stage. A session of its own would protect the
+            # recorder, too, but Linux shares the processor between sessions before it looks at
+            # their priority.
             process_group=0,
         )
+
+
+def _python_path(root: Path, workspace: Path) -> str:
+    """This process's path for modules, with the workspace's folders replaced by the project's.
+
+    `dvc exp run --temp` deletes its workspace, and the code in it, while the recorder is running.
+    """
+    folders = [Path(folder).resolve() for folder in sys.path if folder]
+    return os.pathsep.join(
+        str(root / folder.relative_to(workspace) if folder.is_relative_to(workspace) else folder)
+        for folder in folders
+        if "site-packages" not in folder.parts
+    )

@@ -1,4 +1,16 @@
-"""lectures.yaml: which experiment and which name a stage's run has, and what its lecture prints."""
+"""How each stage appears in MLflow: its experiment, the name of its run, and reference values.
+
+The file that dvcview.yaml names as `experiments` is a list:
+
+    - experiment: Lecture 29 LeNet
+      about: the description of the experiment
+      stages:
+        lenet:
+          run: LeNet
+          about: the description of the run
+          figures:            # optional: published values, by metric and epoch
+            test_accuracy: {1: 0.8815, 2: 0.9177}
+"""
 
 from __future__ import annotations
 
@@ -7,21 +19,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dvcview.files.artifacts import read_yaml
+from dvcview.project.config import read_config
 from dvcview.tracking.saved_view import COLOURS, VIEW_TAG, comparison, view_link
-
-SCALED_LOSS = "train_loss_lecture_scale"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A lecture as MLflow shows it."""
+    """An experiment, with a saved view if its stages have published values."""
 
     name: str
     about: str
-    loss: str | None = None  # the metric on the scale of the lecture's printed loss, if any
+    loss: str | None = None  # the loss that has published values
 
     def tags(self, experiment_id: str | None = None) -> dict[str, str]:
-        """Description and charts; the link to the charts once the experiment has an id."""
+        """The description, and the saved view with a link to it once the experiment has an id."""
         if self.loss is None:
             return {"mlflow.note.content": self.about}
         link = f"\n\n[The charts]({view_link(experiment_id)})" if experiment_id else ""
@@ -29,33 +40,37 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Page:
-    """How a stage is shown."""
+class StageDisplay:
+    """How the runs of one stage appear."""
 
     experiment: Experiment
     run_name: str
     about: str = ""
     colour: str = COLOURS[0]
-    figures: Mapping[str, Mapping[int, float]] = field(default_factory=dict)  # by metric and epoch
+    references: Mapping[str, Mapping[int, float]] = field(default_factory=dict)  # metric, epoch
 
 
-def read_pages(root: Path) -> dict[str, Page]:
-    """The pages by stage."""
-    pages = {}
-    for lecture in read_yaml(root / "lectures.yaml"):
-        printed = {
-            name for entry in lecture["stages"].values() for name in entry.get("figures", {})
-        }
-        loss = SCALED_LOSS if SCALED_LOSS in printed else "train_loss" if printed else None
-        experiment = Experiment(lecture["experiment"], lecture["about"].strip(), loss)
-        for number, (stage, entry) in enumerate(lecture["stages"].items()):
+def read_displays(root: Path) -> dict[str, StageDisplay]:
+    """The display of each stage that the experiments file names."""
+    displays: dict[str, StageDisplay] = {}
+    file = read_config(root).experiments
+    for entry in read_yaml(root / file) if file else ():
+        stages = entry["stages"]
+        metrics = {name for stage in stages.values() for name in stage.get("figures", {})}
+        losses = sorted((name for name in metrics if "loss" in name), key=len, reverse=True)
+        experiment = Experiment(
+            entry["experiment"], entry["about"].strip(), losses[0] if losses else None
+        )
+        for number, (stage, display) in enumerate(stages.items()):
             colour = COLOURS[number % len(COLOURS)]
-            figures = entry.get("figures", {})
-            pages[stage] = Page(experiment, entry["run"], entry["about"], colour, figures)
-    return pages
+            references = display.get("figures", {})
+            displays[stage] = StageDisplay(
+                experiment, display["run"], display["about"], colour, references
+            )
+    return displays
 
 
-def page_of(pages: Mapping[str, Page], stage: str) -> Page:
-    """A stage's page; one of its own name where lectures.yaml does not know it."""
-    other = Experiment("Other stages", "Stages that lectures.yaml says nothing about.")
-    return pages.get(stage, Page(other, stage))
+def display_of(displays: Mapping[str, StageDisplay], stage: str) -> StageDisplay:
+    """The display of a stage; its run bears the stage's own name if no file says otherwise."""
+    other = Experiment("Other stages", "Stages that the experiments file does not name.")
+    return displays.get(stage, StageDisplay(other, stage))

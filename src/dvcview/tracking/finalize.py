@@ -1,4 +1,4 @@
-"""A run completed, or built from nothing, out of dvc.lock and the files of its state."""
+"""Finalize a run, or build it from nothing, from dvc.lock and the files of its state."""
 
 from __future__ import annotations
 
@@ -11,36 +11,33 @@ from typing import Any
 
 from filelock import FileLock
 
-from dlvc.logged_model.log import MODELS, WEIGHTS, log_classifier, point_current
 from dvcview.files.artifacts import read_json
-from dvcview.files.hashes import md5_of_bytes
+from dvcview.files.checksum import md5_of_bytes
+from dvcview.project.config import read_config
+from dvcview.project.git import is_tracked
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 from dvcview.tracking.environment import git_state
 from dvcview.tracking.event_log import now
-from dvcview.tracking.experiments import SCALED_LOSS, page_of
+from dvcview.tracking.experiments import display_of
 from dvcview.tracking.run_store import (
     BUILDING,
     REPEATS,
     STATE,
-    View,
+    RunStore,
     curve_points,
-    figure_points,
     git_tags,
     read_curve,
+    reference_points,
     stage_tags,
 )
 
-SHOWN = {
-    ".png",
-    ".csv",
-    ".json",
-    ".html",
-}  # what a person looks at; arrays and weights stay with DVC
+# What a person looks at; arrays and weights stay with DVC.
+SHOWN = {".png", ".csv", ".json", ".html"}
 FINISHED = " and attributes.status = 'FINISHED'"
 
 
-def complete(
-    view: View,
+def finalize_run(
+    run_store: RunStore,
     state: StageState,
     pipeline: Pipeline,
     *,
@@ -48,95 +45,98 @@ def complete(
     parent: Callable[[], str | None] = lambda: None,
     ended: int | None = None,
 ) -> tuple[str, bool]:
-    """Give the run of a state all that its files say, and let it bear the state.
+    """Log everything that the files of a state contain, and mark the run as the state's own.
 
-    `run_id` is a run that watched the stage; without it one is built. When another run bears the
-    state already, a watched run becomes its repetition, and nothing is built. Returns the run's id,
-    and whether something was missing.
+    `run_id` is the run that was logged while the stage ran; without it a run is built. If the state
+    has a canonical run already, the logged run is marked as its repetition, and none is built.
 
-    Raises `MissingFileError` when a file is nowhere to be had; nothing has been built then.
+    Returns:
+        The id of the run, and whether anything was missing.
+
+    Raises:
+        MissingFileError: a file is not on this machine. No run has been built.
     """
-    experiment = view.experiment_of(state.stage)
-    with FileLock(view.root / ".dlvc" / "completion.lock"):
-        bearers = view.find(experiment, STATE, state.digest, FINISHED)
-        bearer = _only(view, bearers) if bearers else None
-        if bearer and run_id in (None, bearer):
-            return bearer, False
+    experiment = run_store.experiment_of(state.stage)
+    with FileLock(run_store.root / ".dvcview" / "finalize.lock"):
+        found = run_store.find(experiment, STATE, state.digest, FINISHED)
+        canonical_run = _oldest(run_store, found) if found else None
+        if canonical_run and run_id in (None, canonical_run):
+            return canonical_run, False
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            _collect(state, pipeline, folder)
+            _copy_files(state, pipeline, folder)
             if run_id is None:
-                run_id = _build(view, experiment, state, pipeline, parent())
-            fill(view, run_id, state, pipeline, folder)
-            if bearer is None:
-                log_classifier(view.client, run_id, state, folder, pipeline)
-        view.log(run_id, tags={REPEATS: bearer} if bearer else {STATE: state.digest})
-        view.client.set_terminated(run_id, "FINISHED", ended or now())
+                run_id = _build(run_store, experiment, state, pipeline, parent())
+            log_outs(run_store, run_id, state, pipeline, folder)
+            log_model = read_config(run_store.root).import_log_model()
+            if canonical_run is None and log_model is not None:
+                log_model(run_store.client, run_id, state, pipeline)
+        run_store.log(
+            run_id, tags={REPEATS: canonical_run} if canonical_run else {STATE: state.digest}
+        )
+        run_store.client.set_terminated(run_id, "FINISHED", ended or now())
     return run_id, True
 
 
-def _only(view: View, bearers: list[Any]) -> str:
-    """Two machines can build the same at once: then the oldest run bears the state."""
-    first, *others = (str(run.info.run_id) for run in bearers)
+def _oldest(run_store: RunStore, found: list[Any]) -> str:
+    """The canonical run: the oldest one, if two machines have built the same state at once."""
+    first, *others = (str(run.info.run_id) for run in found)
     for other in others:
-        view.client.delete_tag(other, STATE)
-        view.log(other, tags={REPEATS: first})
+        run_store.client.delete_tag(other, STATE)
+        run_store.log(other, tags={REPEATS: first})
     return first
 
 
-def _collect(state: StageState, pipeline: Pipeline, folder: Path) -> None:
-    """Copy the files that are shown, and the weights, of a state; all or none."""
+def _copy_files(state: StageState, pipeline: Pipeline, folder: Path) -> None:
+    """Copy the files of a state that are shown; all or none."""
     for path, md5 in pipeline.files(state).items():
-        name = Path(path).name
-        if Path(path).suffix in SHOWN or name == WEIGHTS:
+        if Path(path).suffix in SHOWN:
             found = pipeline.find(path, md5)
             if found is None:
                 raise MissingFileError(path)
-            shutil.copyfile(found, folder / name)
+            base = state.folder.parent if path == state.folder.as_posix() else state.folder
+            copy = folder / Path(path).relative_to(base)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, copy)
 
 
 def _build(
-    view: View, experiment: str, state: StageState, pipeline: Pipeline, parent: str | None
+    run_store: RunStore, experiment: str, state: StageState, pipeline: Pipeline, parent: str | None
 ) -> str:
-    """A run for a state that nobody watched: brought by DVC's cache, a pull, another branch."""
-    page = page_of(view.pages, state.stage)
-    run_id = view.find_or_create(experiment, page.run_name, BUILDING, state.digest, now())
-    tags = stage_tags(state.stage, page, state.cmd, parent)
+    """A run for a state that was not observed: it comes from DVC's cache, a pull, or a branch."""
+    display = display_of(run_store.displays, state.stage)
+    run_id = run_store.find_or_create(experiment, display.run_name, BUILDING, state.digest, now())
+    tags = stage_tags(state.stage, display, state.cmd, parent)
     if pipeline.workspace is not None:
         tags |= git_tags(*git_state(pipeline.workspace))
     elif pipeline.revision is not None:
         tags |= git_tags(pipeline.revision, "")
-    view.log(run_id, tags={**tags, "origin": "built from files"})
+    run_store.log(run_id, tags={**tags, "origin": "built from files"})
     return run_id
 
 
-def fill(view: View, run_id: str, state: StageState, pipeline: Pipeline, folder: Path) -> None:
-    """Log what the files in `folder` say; points that are there already are not written again."""
-    page = page_of(view.pages, state.stage)
-    points = figure_points(page.figures)
+def log_outs(
+    run_store: RunStore, run_id: str, state: StageState, pipeline: Pipeline, folder: Path
+) -> None:
+    """Log the content of the files in `folder`. Points that the run has are not logged again."""
+    display = display_of(run_store.displays, state.stage)
+    points = reference_points(display.references)
     curve = folder / "curves.csv"
     if curve.exists():
-        known = {p.step for p in view.client.get_metric_history(run_id, "test_accuracy")}
-        scaled = {p.step for p in view.client.get_metric_history(run_id, SCALED_LOSS)}
+        logged = run_store.logged_steps(run_id)
         for row in read_curve(curve):
-            epoch = int(row.pop("epoch"))
-            every = curve_points(row, epoch, now())
-            points += [
-                point
-                for point in every
-                if epoch not in (scaled if point.key == SCALED_LOSS else known)
-            ]
-    metrics = folder / "metrics.json"
+            every = curve_points(row, int(row.pop("epoch")), now())
+            points += [point for point in every if point.step not in logged.get(point.key, ())]
     tags = provenance(state) | restoring(state, pipeline)
-    if metrics.exists():
-        final = read_json(metrics)
+    if (folder / "metrics.json").exists():
+        final = read_json(folder / "metrics.json")
         points += _single("parameters", final["parameters"])
         tags["data"] = final["data"]
-    view.log(run_id, metrics=points, params=state.params, tags=tags)
-    _log_dataset(view, run_id, state, pipeline)
-    for file in sorted(folder.iterdir()):
-        if file.suffix in SHOWN:
-            view.client.log_artifact(run_id, str(file))
+    run_store.log(run_id, metrics=points, params=state.params, tags=tags)
+    _log_dataset(run_store, run_id, state, pipeline)
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in SHOWN and file.is_file():
+            run_store.log_file(run_id, file, file.relative_to(folder).as_posix())
 
 
 def _single(name: str, value: float) -> list[Any]:
@@ -146,8 +146,10 @@ def _single(name: str, value: float) -> list[Any]:
 
 
 def provenance(state: StageState) -> dict[str, str]:
-    """The md5 of each dep, section and out, each under its name, and those of the outs together:
-    from any of these one search finds the run."""
+    """Tags with the MD5 of each dep, params section and out, and of all outs together.
+
+    A search for any of them finds the run.
+    """
     tags = {f"dvc.dep.{path}": md5 for path, md5 in state.deps.items()}
     for name, section in state.sections.items():
         tags[f"dvc.params.{name}"] = md5_of_bytes(json.dumps(section, sort_keys=True).encode())
@@ -156,7 +158,7 @@ def provenance(state: StageState) -> dict[str, str]:
 
 
 def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
-    """The commit whose dvc.lock has the state, and the `dvc` command that brings its files."""
+    """Tags with the commit that has the state, and the `dvc` command that restores its files."""
     tags = {"dvc.experiment": pipeline.name} if pipeline.name else {}
     commit = pipeline.commit_of(state)
     if commit is None:
@@ -164,14 +166,16 @@ def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
     return tags | {"dvc.commit": commit, "dvc.restore": f"dvc get . {state.folder} --rev {commit}"}
 
 
-def _log_dataset(view: View, run_id: str, state: StageState, pipeline: Pipeline) -> None:
-    """The images a stage works on as MLflow's kind of data set: name, digest, source."""
+def _log_dataset(run_store: RunStore, run_id: str, state: StageState, pipeline: Pipeline) -> None:
+    """Log the images of a stage as an MLflow dataset: name, digest, source."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.entities import DatasetInput, InputTag
 
     for folder, md5 in {**state.outs, **state.deps}.items():
-        file = pipeline.find_within(folder, md5, "summary.json") if md5.endswith(".dir") else None
+        if not md5.endswith(".dir") or is_tracked(pipeline.root, folder):  # a file, or code
+            continue
+        file = pipeline.find_within(folder, md5, "summary.json")
         if file is None:
             continue
         summary = read_json(file)
@@ -180,17 +184,15 @@ def _log_dataset(view: View, run_id: str, state: StageState, pipeline: Pipeline)
         tags = [InputTag("mlflow.data.context", "training and test")]
         if summary["stand_in_for"]:
             tags.append(InputTag("stand-in for", summary["stand_in_for"]))
-            view.log(run_id, tags={"stand-in for": summary["stand_in_for"]})
-        view.client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), tags)])
+            run_store.log(run_id, tags={"stand-in for": summary["stand_in_for"]})
+        run_store.client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), tags)])
         return
 
 
-def mark_current(view: View, run_id: str, state: StageState, pipeline: Pipeline) -> None:
-    """What only the state of the workspace has: the commit, once there is one, and the alias."""
-    tags = view.client.get_run(run_id).data.tags
-    if "dvc.commit" not in tags:
+def mark_current(run_store: RunStore, run: Any, state: StageState, pipeline: Pipeline) -> None:
+    """Log the commit of the workspace's state once there is one, and move the model's alias."""
+    if "dvc.commit" not in run.data.tags:
         new = restoring(state, pipeline)
         if "dvc.commit" in new:
-            view.log(run_id, tags=new)
-    if state.stage.partition("@")[0] in MODELS:
-        point_current(view.client, run_id, state)
+            run_store.log(run.info.run_id, tags=new)
+    run_store.point_current(run.info.run_id)

@@ -1,7 +1,7 @@
-"""The process beside an execution that delivers its journals to MLflow, and goes when it has ended.
+"""The process that uploads an execution's event logs to MLflow, and ends after the execution.
 
-It waits so that no stage has to: MLflow is imported once an execution, and a server that does not
-answer keeps nobody but this process. What it cannot deliver, `dlvc sync` delivers.
+Stages do not wait for MLflow, the recorder does: it imports MLflow once per execution, and a server
+that does not answer blocks only the recorder. `dlvc sync` uploads what the recorder cannot.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from filelock import Timeout
 from dvcview.errors import first_line, redacted
 from dvcview.files.artifacts import write_bytes
 from dvcview.tracking.execution import FAILED, RECORD, Execution, recorder_lock
-from dvcview.tracking.run_store import View
-from dvcview.tracking.uploader import POLL, Delivery
+from dvcview.tracking.run_store import RunStore
+from dvcview.tracking.uploader import POLL, Uploader
 
 RETRY = 10  # seconds between two attempts to reach a store that failed
 
 
 def main() -> None:
-    """Record the execution whose folder is the one argument."""
+    """Record the execution whose folder is the only argument."""
     folder = Path(sys.argv[1])
-    os.nice(5)  # training with a thread a core waits for the slowest; 10 is late on a busy machine
+    os.nice(5)  # a training with a thread per core waits for its slowest thread; 10 starves us
     try:
         with recorder_lock(folder).acquire(timeout=0):
             record(folder)
-    except Timeout:  # another one is at work
+    except Timeout:  # another recorder is running
         return
 
 
 def record(folder: Path) -> None:
-    """Deliver until the execution has ended and everything is delivered, or cannot be."""
+    """Upload until the execution has ended and everything is uploaded, or cannot be."""
     root = folder.parents[2]
     execution = Execution(**json.loads((folder / RECORD).read_text()))
-    delivery: Delivery | None = None
+    uploader: Uploader | None = None
     while True:
         running = execution.is_running()
         try:
-            delivery = delivery or Delivery(View(root), execution, folder)
-            delivery.step()
+            uploader = uploader or Uploader(RunStore(root), execution, folder)
+            uploader.step()
             (folder / FAILED).unlink(missing_ok=True)
-            if not running and not delivery.stage_is_running():
-                delivery.finish()
+            if not running and not uploader.stage_is_running():
+                uploader.finish()
                 return
-        except Exception as error:  # any failure of a view is survived
+        except Exception as error:  # no failure of MLflow may end the recorder
             print(redacted(traceback.format_exc()), file=sys.stderr)
-            delivery = None
+            uploader = None
             write_bytes(folder / FAILED, first_line(error).encode())
             if not running:
                 return

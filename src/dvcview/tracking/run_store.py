@@ -1,8 +1,10 @@
-"""Runs in MLflow: found or made, fed while their stage runs, ended as it ended."""
+"""The MLflow store of a project: creates experiments and runs, logs to them, and ends runs."""
 
 from __future__ import annotations
 
 import getpass
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dvcview.files.artifacts import read_csv
 from dvcview.tracking.event_log import now
 from dvcview.tracking.execution import Execution
-from dvcview.tracking.experiments import Experiment, Page, page_of, read_pages
+from dvcview.tracking.experiments import Experiment, StageDisplay, display_of, read_displays
 from dvcview.tracking.store import artifact_location, connect, store_lock
 
 if TYPE_CHECKING:
@@ -19,40 +21,41 @@ if TYPE_CHECKING:
 
 EXECUTIONS = Experiment(
     "Executions",
-    "What ran, what was restored, what failed.\n\n"
+    "Which stages ran, were restored, or failed.\n\n"
     "One run for each execution of the pipeline (`dvc repro`, `make run`, `dvc exp run`, "
-    "`mlflow run`). The runs of its stages stand in the experiments of their lectures.",
+    "`mlflow run`). The runs of its stages are in the experiments of their lectures.",
 )
-# MLflow takes no more in one call.
-MOST_METRICS, MOST_PARAMS_OR_TAGS = 1000, 100
-JOURNAL, EXECUTION = "dlvc.journal", "dlvc.execution"
-STATE, REPEATS, BUILDING = "dlvc.state", "dlvc.repeats", "dlvc.building"
-# Against epochs all stages look alike; against updates, the three rules of lecture 24 do not.
+# MLflow's limits for one call.
+MAX_METRICS, MAX_PARAMS_OR_TAGS = 1000, 100
+EVENT_LOG, EXECUTION = "dvcview.event_log", "dvcview.execution"
+STATE, REPEATS, BUILDING = "dvcview.state", "dvcview.repeats", "dvcview.building"
+CURRENT = "current"  # alias of the model version whose state is in dvc.lock
+# Plotted over epochs, lecture 24's update rules look alike; plotted over updates, they do not.
 BY_UPDATE = {"train_loss": "by_update/train_loss", "test_accuracy": "by_update/test_accuracy"}
 
 
-class View:
-    """The course in one MLflow store."""
+class RunStore:
+    """The runs of a project in one MLflow store."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.client = connect(root)
-        self.pages = read_pages(root)
+        self.displays = read_displays(root)
         self._experiments: dict[str, str] = {}
 
     def experiment(self, experiment: Experiment) -> str:
-        """The id of an experiment, which is made if it is missing."""
+        """The id of an experiment, which is created if it is missing."""
         if experiment.name not in self._experiments:
             with store_lock(self.root):
-                self._experiments[experiment.name] = self._make_experiment(experiment)
+                self._experiments[experiment.name] = self._create_experiment(experiment)
         return self._experiments[experiment.name]
 
-    def _make_experiment(self, experiment: Experiment) -> str:
+    def _create_experiment(self, experiment: Experiment) -> str:
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(experiment.name)
         if found is None:
-            # Another machine may be quicker: then the name exists already.
+            # It fails if another machine has just created the experiment.
             with suppress(MlflowException):
                 location = artifact_location(self.root)
                 self.client.create_experiment(experiment.name, location)
@@ -65,11 +68,11 @@ class View:
         return str(found.experiment_id)
 
     def experiment_of(self, stage: str) -> str:
-        """The id of the experiment of a stage's lecture."""
-        return self.experiment(page_of(self.pages, stage).experiment)
+        """The id of the experiment that a stage's runs belong to."""
+        return self.experiment(display_of(self.displays, stage).experiment)
 
     def find(self, experiment: str, tag: str, value: str, and_: str = "") -> list[Run]:
-        """The runs with that tag, oldest first."""
+        """The runs with this tag, oldest first."""
         return list(
             self.client.search_runs(
                 [experiment],
@@ -79,7 +82,7 @@ class View:
         )
 
     def find_or_create(self, experiment: str, name: str, tag: str, value: str, start: int) -> str:
-        """The id of the one run with that tag."""
+        """The id of the one run with this tag."""
         with store_lock(self.root):
             found = self.find(experiment, tag, value)
             if found:
@@ -89,10 +92,10 @@ class View:
         return str(run.info.run_id)
 
     def open_parent(self, execution: Execution) -> str | None:
-        """The run of an execution; a stage that was started by hand has none."""
+        """The run of an execution; None for a stage that was started by hand."""
         if execution.parent_run:
             return execution.parent_run
-        if execution.by_hand:
+        if execution.manual:
             return None
         experiment = self.experiment(EXECUTIONS)
         start = int(execution.created * 1000)
@@ -100,28 +103,35 @@ class View:
             experiment, execution.command[:200], EXECUTION, execution.id, start
         )
 
-    def open_stage(self, journal: str, begin: Mapping[str, Any], parent: str | None) -> str:
-        """The run of a stage that has begun, RUNNING."""
+    def open_stage(self, event_log: str, begin: Mapping[str, Any], parent: str | None) -> str:
+        """The run of a stage that has begun; its status is RUNNING."""
         stage = begin["stage"]
-        page = page_of(self.pages, stage)
+        display = display_of(self.displays, stage)
         run_id = self.find_or_create(
-            self.experiment_of(stage), page.run_name, JOURNAL, journal, begin["time"]
+            self.experiment_of(stage), display.run_name, EVENT_LOG, event_log, begin["time"]
         )
-        around = begin["surroundings"]
-        tags = stage_tags(stage, page, begin["command"], parent)
-        tags |= around["tags"] | git_tags(around["commit"], around["diff"])
+        environment = begin["environment"]
+        tags = stage_tags(stage, display, begin["command"], parent)
+        tags |= environment["tags"] | git_tags(environment["commit"], environment["diff"])
         self.log(run_id, tags=tags, params=begin["params"])
-        if around["diff"]:
-            self.client.log_text(run_id, around["diff"], "not_committed.diff")
+        if environment["diff"]:
+            self.client.log_text(run_id, environment["diff"], "not_committed.diff")
         return run_id
 
     def log_epochs(self, run_id: str, events: Iterable[Mapping[str, Any]]) -> None:
-        """What the epochs brought, in as few calls as possible."""
+        """Log the metrics of epochs, in as few calls as possible."""
         points = []
         for event in events:
-            row = {"updates": event["updates"], **event["metrics"]}
-            points += curve_points(row, event["epoch"], event["time"])
+            points += curve_points(event["metrics"], event["epoch"], event["time"])
         self.log(run_id, metrics=points)
+
+    def logged_steps(self, run_id: str) -> dict[str, set[int]]:
+        """The steps of each metric that a run has."""
+        metrics = self.client.get_run(run_id).data.metrics
+        return {
+            key: {point.step for point in self.client.get_metric_history(run_id, key)}
+            for key in metrics
+        }
 
     def log(
         self,
@@ -131,41 +141,57 @@ class View:
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Send any number of metrics, parameters and tags; to send them again changes nothing."""
+        """Log any number of metrics, parameters and tags; repeating a call changes nothing."""
         from mlflow.entities import Param, RunTag
 
-        for start in range(0, len(metrics), MOST_METRICS):
-            self.client.log_batch(run_id, metrics=metrics[start : start + MOST_METRICS])
+        for start in range(0, len(metrics), MAX_METRICS):
+            self.client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
         every = [
             *(Param(key, param_text(value)) for key, value in (params or {}).items()),
             *(RunTag(key, str(value)[:5000]) for key, value in (tags or {}).items()),
         ]
-        for start in range(0, len(every), MOST_PARAMS_OR_TAGS):
-            some = every[start : start + MOST_PARAMS_OR_TAGS]
+        for start in range(0, len(every), MAX_PARAMS_OR_TAGS):
+            some = every[start : start + MAX_PARAMS_OR_TAGS]
             self.client.log_batch(
                 run_id,
                 params=[entry for entry in some if isinstance(entry, Param)],
                 tags=[entry for entry in some if isinstance(entry, RunTag)],
             )
 
-    def sum_up(
-        self, run_id: str, told: Mapping[str, Sequence[str]], runs: Mapping[str, str]
-    ) -> None:
-        """Say on an execution's run what became of which stages; `runs` has their runs, by stage.
+    def log_file(self, run_id: str, file: Path, path: str) -> None:
+        """Log a file as an artifact; `path` is its path among the artifacts."""
+        folder, _, name = path.rpartition("/")
+        if file.name == name:
+            self.client.log_artifact(run_id, str(file), folder or None)
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = shutil.copyfile(file, Path(scratch) / name)
+            self.client.log_artifact(run_id, str(copy), folder or None)
 
-        MLflow's page leads from a run to its parent, but across experiments not back: so the
-        description does.
+    def log_summary(
+        self, run_id: str, summary: Mapping[str, Sequence[str]], runs: Mapping[str, str]
+    ) -> None:
+        """Log on an execution's run what happened to each stage; `runs` has run ids by stage.
+
+        The description is a table with links, because MLflow's page links a run to its parent, but
+        not a parent to its runs in other experiments.
         """
         lines = ["| stage | | run |", "|---|---|---|"]
-        for kind, stages in told.items():
+        for kind, stages in summary.items():
             for stage in stages:
                 link = f"#/experiments/{self.experiment_of(stage)}/runs/{runs.get(stage)}"
-                name = page_of(self.pages, stage).run_name
+                name = display_of(self.displays, stage).run_name
                 lines.append(
                     f"| {stage} | {kind} | {f'[{name}]({link})' if stage in runs else ''} |"
                 )
-        names = {kind: ", ".join(stages) for kind, stages in told.items()}
+        names = {kind: ", ".join(stages) for kind, stages in summary.items()}
         self.log(run_id, tags={**names, "mlflow.note.content": "\n".join(lines)})
+
+    def point_current(self, run_id: str) -> None:
+        """Move the alias `current` of a registered model to the version of this run."""
+        for version in self.client.search_model_versions(f"run_id = '{run_id}'"):
+            if CURRENT not in (version.aliases or []):
+                self.client.set_registered_model_alias(version.name, CURRENT, version.version)
 
     def end_abandoned(self) -> None:
         """End the runs of a sync that was killed while it built them."""
@@ -179,7 +205,7 @@ class View:
             self.client.set_terminated(run.info.run_id, "KILLED")
 
     def close(self, run_id: str, end: Mapping[str, Any]) -> None:
-        """End a run as its stage ended, with its error."""
+        """End a run with the status and the error of its stage."""
         if end.get("error"):
             self.log(run_id, tags={"error": end["error"]})
         if end.get("traceback"):
@@ -188,7 +214,7 @@ class View:
 
 
 def param_text(value: Any) -> str:
-    """A value as MLflow keeps it: the same for 10, as dvc.lock has it, and for 10.0, as we compute.
+    """A parameter as text, the same for 10, as dvc.lock has it, and for 10.0, as Python has it.
 
     >>> param_text(10.0), param_text(10), param_text(1e-4)
     ('10', '10', '0.0001')
@@ -200,12 +226,14 @@ def param_text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def stage_tags(stage: str, page: Page, command: str, parent: str | None) -> dict[str, str]:
-    """What every run of a stage says of itself."""
+def stage_tags(
+    stage: str, display: StageDisplay, command: str, parent: str | None
+) -> dict[str, str]:
+    """The tags that every run of a stage has."""
     tags = {
         "stage": stage,
-        "mlflow.note.content": page.about,
-        "mlflow.runColor": page.colour,
+        "mlflow.note.content": display.about,
+        "mlflow.runColor": display.colour,
         "mlflow.source.name": command,
         "mlflow.source.type": "LOCAL",
     }
@@ -213,14 +241,14 @@ def stage_tags(stage: str, page: Page, command: str, parent: str | None) -> dict
 
 
 def git_tags(commit: str | None, diff: str) -> dict[str, str]:
-    """The commit, and whether there was more than it."""
+    """The commit, and whether the working tree had changes."""
     if commit is None:
         return {}
     return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(diff)).lower()}
 
 
 def curve_points(row: Mapping[str, float], epoch: int, time: int) -> list[Any]:
-    """The points of one epoch: over epochs, and two of them over updates as well."""
+    """The metrics of one epoch over epochs, and two of them over updates as well."""
     from mlflow.entities import Metric
 
     points = [Metric(key, float(value), time, epoch) for key, value in row.items()]
@@ -229,13 +257,13 @@ def curve_points(row: Mapping[str, float], epoch: int, time: int) -> list[Any]:
     return points
 
 
-def figure_points(figures: Mapping[str, Mapping[int, float]]) -> list[Any]:
-    """What the lecture prints, as metrics of their own names."""
+def reference_points(references: Mapping[str, Mapping[int, float]]) -> list[Any]:
+    """The published values, as metrics of their own."""
     from mlflow.entities import Metric
 
     return [
         Metric(f"lecture/{metric}", float(value), now(), int(epoch))
-        for metric, values in figures.items()
+        for metric, values in references.items()
         for epoch, value in values.items()
     ]
 
@@ -248,5 +276,5 @@ def read_curve(file: Path) -> list[dict[str, float]]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # the user of a container may have no name
         return "unknown"

@@ -1,8 +1,8 @@
-"""What MLflow's page shows of a lecture when it is opened: the saved view `comparison`.
+"""The saved view `comparison`: what MLflow's page shows of an experiment when it is opened.
 
-Left to itself the page shows no parameter and no metric in its table, and a chart for each metric
-in the order of the alphabet. A view is JSON in a tag of the experiment, in the form that the page
-itself writes (MLflow 3.17), and part of an address: nobody has to click it together.
+By default the page shows no parameter and no metric in its table, and one chart per metric in
+alphabetical order. A saved view is JSON in a tag of the experiment, in the format that the page
+itself writes (MLflow 3.17), and its name is part of an address, so nobody has to configure charts.
 """
 
 from __future__ import annotations
@@ -10,27 +10,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dlvc.figures.palette import BLUE, GREEN, ORANGE, PURPLE
-
 VIEW = "comparison"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 COLUMNS = ("metrics.`test_accuracy`", "metrics.`train_loss`", "metrics.`updates`", "tags.`data`")
-# MLflow's own colours come from run ids, and can give two runs the same.
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+# MLflow derives colours from run ids and can give two runs the same. These four, of Okabe and Ito
+# (2008), are distinct for colour-blind readers.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 
 
 def view_link(experiment: str) -> str:
-    """The address, within MLflow's page, of the charts of an experiment."""
+    """The address of an experiment's charts within MLflow's page."""
     return (
         f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&compareRunsMode=CHART"
         "&workflowType=machine_learning"
     )
 
 
-def comparison(lecture_loss: str) -> str:
-    """The view: curves over epochs, over updates, and the lecture's figures beside ours.
+def comparison(loss: str) -> str:
+    """The view: curves over epochs, over updates, and beside the published values.
 
-    `lecture_loss` is the metric that is on the scale of the lecture's printed loss.
+    `loss` is the metric on the scale of the published loss.
     """
     sections = {
         "Over epochs": [_line("test_accuracy"), _line("train_loss")],
@@ -40,7 +39,7 @@ def comparison(lecture_loss: str) -> str:
         ],
         "Beside the lecture's (dashed)": [
             _line("test_accuracy", "lecture/test_accuracy"),
-            _line(lecture_loss, f"lecture/{lecture_loss}"),
+            _line(loss, f"lecture/{loss}"),
         ],
     }
     charts, headings = [], []

@@ -1,6 +1,6 @@
-"""What a stage does for tracking: it writes a journal, and starts the process that delivers it.
+"""What a stage does for MLflow: it writes an event log, and starts the process that uploads it.
 
-A view, never a condition: when MLflow cannot be reached, one line says so and the stage goes on.
+A stage never fails because of MLflow: if the store cannot be reached, it logs one line and goes on.
 """
 
 from __future__ import annotations
@@ -12,33 +12,31 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
+from dvcview.console import log
 from dvcview.errors import UserError, first_line
-from dvcview.files.hashes import md5_of_outs
+from dvcview.files.checksum import md5_of_outs
 from dvcview.tracking.address import tracking_uri, unreachable
-from dvcview.tracking.environment import surroundings
-from dvcview.tracking.event_log import Journal
+from dvcview.tracking.environment import capture_environment
+from dvcview.tracking.event_log import EventLog
 from dvcview.tracking.execution import (
     FAILED,
-    SAID,
+    WARNED,
     begin_execution,
     ensure_recorder,
     project_root,
     this_execution,
 )
 
-if TYPE_CHECKING:
-    from dlvc.training.state import Epoch
-
-MODE = "DLVC_TRACKING"
-STRICT_PATIENCE = 60  # seconds that a strict stage waits at its end for its delivery
+MODE = "DVCVIEW_TRACKING"
+STRICT_TIMEOUT = 60  # seconds that a strict stage waits at its end for the upload
 
 
 class StageRun:
-    """What a stage says to MLflow, by way of its journal. When it cannot, it says so once."""
+    """The MLflow run of a stage. Failures are logged once."""
 
     def __init__(self, stage: str, outs: Path, *, strict: bool) -> None:
         self._stage = stage
@@ -46,17 +44,17 @@ class StageRun:
         self._strict = strict
         self._root = project_root()
         self._folder: Path | None = None
-        self._journal: Journal | None = None
-        self._complained = False
+        self._event_log: EventLog | None = None
+        self._has_warned = False
 
     def begin(self, params: Mapping[str, Any], device: str) -> None:
-        """Say what begins, in which surroundings; outside of a project there is nobody to tell."""
+        """Record the start of the stage; outside of a project nothing is recorded."""
         if not (self._root / "dvc.yaml").exists():
             return
-        with self._survived():
+        with self._errors_logged():
             execution = this_execution()
             self._folder = begin_execution(execution, self._root)
-            self._journal = Journal(self._folder, self._stage)
+            self._event_log = EventLog(self._folder, self._stage)
             process = psutil.Process()
             self._write(
                 "begin",
@@ -65,81 +63,72 @@ class StageRun:
                 created=process.create_time(),
                 command=" ".join(["python", *sys.argv]),
                 params=dict(params),
-                surroundings=surroundings(device, in_experiment=bool(execution.experiment)),
+                environment=capture_environment(device, in_experiment=bool(execution.experiment)),
             )
-            ensure_recorder(self._folder)
-        self._complain(unreachable(tracking_uri(self._root)))
+            ensure_recorder(self._folder, execution)
+        self._warn(unreachable(tracking_uri(self._root)))
 
-    def log_epoch(self, record: Epoch) -> None:
-        """Say what one epoch brought."""
-        metrics = {
-            "train_loss": record.train_loss,
-            "train_accuracy": record.train_accuracy,
-            "test_loss": record.test.loss,
-            "test_accuracy": record.test.accuracy,
-        }
-        with self._survived():
-            self._write("epoch", epoch=record.epoch, updates=record.updates, metrics=metrics)
-        self._complain(self._undelivered())
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record the metrics of one step, such as an epoch."""
+        with self._errors_logged():
+            self._write("epoch", epoch=step, metrics=dict(metrics))
+        self._warn(self._upload_failure())
 
     def end(self, error: BaseException | None) -> None:
-        """Say how it ended; a strict stage waits until that has been delivered."""
-        with self._survived():
+        """Record how the stage ended; a strict stage waits until that is uploaded."""
+        with self._errors_logged():
             outs = {} if error else md5_of_outs(self._outs)
             self._write("end", **_ending(error), outs=outs)
-            if self._journal:
-                self._journal.close()
+            if self._event_log:
+                self._event_log.close()
         if error is None:
-            if not self._complained:  # asking again would cost the same wait again
-                self._complain(self._undelivered() or unreachable(tracking_uri(self._root)))
+            if not self._has_warned:  # a second check would cost the same wait again
+                self._warn(self._upload_failure() or unreachable(tracking_uri(self._root)))
             if self._strict:
-                self._wait()
+                self._wait_for_upload()
 
     def _write(self, event: str, **values: Any) -> None:
-        if self._journal:
-            self._journal.write(event, **values)
+        if self._event_log:
+            self._event_log.write(event, **values)
 
     @contextmanager
-    def _survived(self) -> Iterator[None]:
-        """A full disk or a folder that cannot be written to costs the view, not the training."""
+    def _errors_logged(self) -> Iterator[None]:
+        """A full disk or a folder without access costs the MLflow run, not the training."""
         try:
             yield
-        except Exception as error:  # whatever it is, it is not the stage's own work
-            self._journal = None
-            self._complain(first_line(error))
+        except Exception as error:  # any error here is unrelated to the stage's own work
+            self._event_log = None
+            self._warn(first_line(error))
 
-    def _undelivered(self) -> str | None:
+    def _upload_failure(self) -> str | None:
         failed = self._folder / FAILED if self._folder else None
         return failed.read_text(encoding="utf-8") if failed and failed.exists() else None
 
-    def _complain(self, reason: str | None) -> None:
-        """Tell the user, once an execution, that the view is missing; strict makes it an error."""
+    def _warn(self, reason: str | None) -> None:
+        """Warn once per execution that MLflow is not available; a strict stage fails."""
         if not reason:
             return
-        self._complained = True
+        self._has_warned = True
         if self._strict:
             raise UserError(f"MLflow is not available ({reason}), and {MODE} is strict")
         try:
             if self._folder:
-                (self._folder / SAID).touch(exist_ok=False)
+                (self._folder / WARNED).touch(exist_ok=False)
         except FileExistsError:
             return
-        except OSError:  # then it is said more than once
+        except OSError:  # then the warning is repeated
             pass
-        print(
-            f"MLflow is not available ({reason}); the run goes on, `dlvc sync` will deliver it",
-            file=sys.stderr,
-        )
+        log(f"MLflow is not available ({reason}); the run goes on, `dlvc sync` uploads it later")
 
-    def _wait(self) -> None:
-        if self._journal is None:
+    def _wait_for_upload(self) -> None:
+        if self._event_log is None:
             return
-        delivered = self._journal.path.with_suffix(".delivered")
-        until = time.monotonic() + STRICT_PATIENCE
-        while not delivered.exists() or int(delivered.read_text()) < self._journal.events:
-            self._complain(self._undelivered())
-            if time.monotonic() > until:
-                self._complain(f"nothing was delivered within {STRICT_PATIENCE} s")
+        uploaded = self._event_log.path.with_suffix(".uploaded")
+        deadline = time.monotonic() + STRICT_TIMEOUT
+        while not uploaded.exists() or int(uploaded.read_text()) < self._event_log.events:
+            self._warn(self._upload_failure())
+            if time.monotonic() > deadline:
+                self._warn(f"nothing was uploaded within {STRICT_TIMEOUT} s")
             time.sleep(0.1)
 
 
@@ -152,11 +141,14 @@ def stage_run(
     device: object = "cpu",
     silent: bool = False,
 ) -> Iterator[StageRun]:
-    """The run of one stage: RUNNING in MLflow while the block runs, then as the block ended.
+    """The MLflow run of a stage: RUNNING while the block runs, then FINISHED, FAILED or KILLED.
 
-    `stage` is its name in dvc.lock, `outs` the folder or file that it leaves, `params` its
-    parameters with flat names as in params.yaml. Of several processes that run it together, all
-    but one are `silent`.
+    Args:
+        stage: the stage's name in dvc.lock.
+        outs: the folder or file that it writes.
+        params: its parameters with flat names, as in params.yaml.
+        device: where it computes.
+        silent: records nothing. If several processes run a stage together, all but one are silent.
     """
     mode = os.environ.get(MODE, "")
     if mode not in {"", "strict"}:
@@ -175,7 +167,7 @@ def stage_run(
 
 
 def _ending(error: BaseException | None) -> dict[str, Any]:
-    """MLflow's word for how a stage ended, and what it said."""
+    """MLflow's status of a stage that ended with `error`, and the error as text."""
     match error:
         case None:
             return {"status": "FINISHED"}

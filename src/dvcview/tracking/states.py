@@ -1,51 +1,70 @@
-"""Every state of a pipeline has its one run in MLflow."""
+"""One run for every state of a pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from dvcview.project.config import read_config
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
-from dvcview.tracking.finalize import complete, mark_current
-from dvcview.tracking.run_store import View
+from dvcview.tracking.finalize import finalize_run, mark_current
+from dvcview.tracking.pictures import Pictures
+from dvcview.tracking.run_store import RunStore
 
 
 @dataclass
 class Report:
-    """What a sync found."""
+    """The result of a sync."""
 
     built: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # stages whose files are not on this machine
-    runs: dict[str, str] = field(default_factory=dict)  # of the first pipeline's stages
+    runs: dict[str, str] = field(default_factory=dict)  # run ids by stage
 
 
 def sync_states(
-    view: View,
+    run_store: RunStore,
     pipelines: Iterable[Pipeline],
     parent: Callable[[], str | None],
-    is_left_out: Callable[[StageState], bool],
+    pending: Sequence[dict[str, Any]],
 ) -> Report:
-    """Build the missing runs, except those of states that are left out.
+    """Build the missing runs, and log pictures that the runs do not have yet.
 
-    `parent` gives the run of the execution that built them.
+    Args:
+        run_store: the MLflow store.
+        pipelines: the workspace and the experiments.
+        parent: gives the parent run of the runs that are built.
+        pending: the `begin` events of stages that other executions have not uploaded yet. Their
+            states are left out: built here, they would get a second run with the upload.
     """
     report = Report()
     known: set[str] = set()
+    source = read_config(run_store.root).pictures
     for pipeline in pipelines:
-        here = pipeline.workspace is not None
-        for stage, state in pipeline.states().items():
-            if state.digest in known or is_left_out(state):
+        is_workspace = pipeline.workspace is not None
+        states = pipeline.states()
+        pictures = Pictures(pipeline, states, source)
+        for stage, state in states.items():
+            if state.digest in known or _is_pending(state, pending):
                 continue
             known.add(state.digest)
             try:
-                run_id, built = complete(view, state, pipeline, parent=parent)
+                run_id, built = finalize_run(run_store, state, pipeline, parent=parent)
             except MissingFileError:
-                if here:  # an experiment whose files are elsewhere is nobody's mistake
+                if is_workspace:  # the files of an experiment may well be on another machine
                     report.missing.append(stage)
                 continue
             report.runs.setdefault(stage, run_id)
             if built:
                 report.built.append(stage)
-            if here:
-                mark_current(view, run_id, state, pipeline)
+            run = run_store.client.get_run(run_id)
+            pictures.log(run_store, run, state)
+            if is_workspace:
+                mark_current(run_store, run, state, pipeline)
     return report
+
+
+def _is_pending(state: StageState, pending: Sequence[dict[str, Any]]) -> bool:
+    return any(
+        begin["stage"] == state.stage and state.agrees_with(begin["params"]) for begin in pending
+    )

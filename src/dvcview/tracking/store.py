@@ -1,4 +1,4 @@
-"""The MLflow store: reached with little patience, made by one process at a time."""
+"""The connection to the MLflow store: short timeouts, and one process at a time creates it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dvcview.tracking.address import sqlite_file, tracking_uri
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-LOCK_PATIENCE = 120  # seconds
-# A dead server blocks a call for four minutes with MLflow's own settings.
+LOCK_TIMEOUT = 120  # seconds
+# With MLflow's own settings a dead server blocks a call for four minutes.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -26,23 +26,26 @@ SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-# MLflow's own variables, which `mlflow run` leaves in the environment of everything below it:
-# each stage would resume that one run, and the second would fail to change its parameters.
+# `mlflow run` leaves these in the environment of its descendants. Each stage would resume that one
+# run, and the second stage would fail to change its parameters.
 INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
 @contextmanager
 def store_lock(root: Path) -> Iterator[None]:
-    """One process at a time: several that create the database at once kill each other, and two
-    that look for a run before they make it would make two."""
-    folder = root / ".dlvc"
+    """Hold the lock of the store.
+
+    Several processes that create the database at once fail, and two that look for a run before
+    they create it would create two.
+    """
+    folder = root / ".dvcview"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / "tracking.lock", timeout=LOCK_PATIENCE):
+    with FileLock(folder / "store.lock", timeout=LOCK_TIMEOUT):
         yield
 
 
 def connect(root: Path) -> MlflowClient:
-    """Import MLflow (seconds: never do that under the lock), and point it at the store."""
+    """Import MLflow and connect to the store. The import takes seconds; do not hold the lock."""
     for name in INHERITED:
         os.environ.pop(name, None)
     for name, value in SETTINGS.items():
@@ -51,7 +54,7 @@ def connect(root: Path) -> MlflowClient:
         warnings.simplefilter("ignore")
         import mlflow
 
-    # MLflow sets its own level when it is imported, and prints what it raises, traceback and all.
+    # On import MLflow sets its own log level, at which it prints what it raises with a traceback.
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     uri = tracking_uri(root)
@@ -63,9 +66,9 @@ def connect(root: Path) -> MlflowClient:
 
 
 def artifact_location(root: Path) -> str | None:
-    """Where a new experiment's files go: beside a SQLite store, else where the server says.
+    """The folder for the artifacts of a new experiment; None leaves it to the server.
 
-    Left to itself, MLflow takes the folder of whoever comes first, also one that will be deleted.
+    By default MLflow uses the working folder of whoever comes first, which may be a temporary one.
     """
     file = sqlite_file(tracking_uri(root))
     return (file.parent / "mlruns").as_uri() if file else None

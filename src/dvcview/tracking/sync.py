@@ -1,23 +1,23 @@
-"""`dlvc sync`: MLflow shows what dvc.lock and the journals say, whatever happened before."""
+"""Sync: make MLflow show the state of dvc.lock and of all event logs, whatever happened before."""
 
 from __future__ import annotations
 
 import json
 import traceback
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from filelock import Timeout
 
 from dvcview.errors import UserError, first_line, redacted
 from dvcview.files.artifacts import write_bytes, write_json
+from dvcview.project.config import CONFIG_FILE, read_config
 from dvcview.project.git import head_commit
 from dvcview.project.lockfile import Pipeline, experiments
 from dvcview.tracking.address import sqlite_file, tracking_uri, unreachable
 from dvcview.tracking.execution import (
     Execution,
-    is_another_executions,
+    pending_stages,
     read_executions,
     recorder_lock,
     remember_lock,
@@ -25,15 +25,16 @@ from dvcview.tracking.execution import (
 )
 from dvcview.tracking.states import Report
 
-SYNCED = Path(".dlvc/synced.json")
-TROUBLE = Path(".dlvc/sync.log")
-RECORDER_PATIENCE = 120  # seconds for the recorder of an execution that has ended
+SYNCED = Path(".dvcview/synced.json")
+ERROR_LOG = Path(".dvcview/sync.log")
+RECORDER_TIMEOUT = 120  # seconds for the recorder of an execution that has ended
 
 
 def sync(root: Path) -> str:
-    """Deliver what is left over, build the runs that are missing; a line on what was done.
+    """Upload what is left, build the missing runs, and return a line about it.
 
-    Raises `UserError` when MLflow cannot be reached, or files of the workspace's state are nowhere.
+    Raises:
+        UserError: MLflow cannot be reached, or files of the workspace's state are missing.
     """
     uri = tracking_uri(root)
     reason = unreachable(uri)
@@ -45,12 +46,13 @@ def sync(root: Path) -> str:
         return "MLflow shows the state of dvc.lock."
     try:
         report = _sync(root)
-    except Exception as error:  # MLflow's, SQLAlchemy's, the operating system's
-        trouble = redacted("".join(traceback.format_exception(error)))
+    except Exception as error:  # of MLflow, SQLAlchemy, or the operating system
+        trace = redacted("".join(traceback.format_exception(error)))
         with suppress(UserError):  # the disk may be full
-            write_bytes(root / TROUBLE, trouble.encode())
+            write_bytes(root / ERROR_LOG, trace.encode())
         raise UserError(
-            f"MLflow failed ({first_line(error)}); nothing is lost, try again; more is in {TROUBLE}"
+            f"MLflow failed ({first_line(error)}); nothing is lost, try again; details are in "
+            f"{ERROR_LOG}"
         ) from None
     remember_lock(root)
     write_json(root / SYNCED, _stamp(root, uri) or {})
@@ -65,42 +67,41 @@ def sync(root: Path) -> str:
 
 
 def _sync(root: Path) -> Report:
-    from dvcview.tracking.run_store import View
+    from dvcview.tracking.run_store import RunStore
     from dvcview.tracking.states import sync_states
-    from dvcview.tracking.uploader import Delivery
+    from dvcview.tracking.uploader import Uploader
 
-    view = View(root)
+    run_store = RunStore(root)
     failed: list[Exception] = []
     for execution in _ended(root):
         folder = execution.folder(root)
         try:
             with recorder_lock(folder):
-                delivery = Delivery(view, execution, folder)
-                delivery.step()
-                delivery.finish()
-        except Exception as error:  # what cannot be delivered must not keep the rest
-            if folder.exists():  # its own recorder has not just delivered it
+                uploader = Uploader(run_store, execution, folder)
+                uploader.step()
+                uploader.finish()
+        except Exception as error:  # one execution that fails must not stop the others
+            if folder.exists():  # otherwise its own recorder has just uploaded it
                 failed.append(error)
-    view.end_abandoned()
+    run_store.end_abandoned()
 
-    itself = this_process("dlvc sync", root)
+    this = this_process("dlvc sync", root)
     parents: list[str | None] = []
 
-    def parent() -> str | None:  # only when there is something to build
+    def parent() -> str | None:  # a run of this sync exists only if it builds runs
         if not parents:
-            parents.append(view.open_parent(itself))
+            parents.append(run_store.open_parent(this))
         return parents[0]
 
-    # What runs at this moment has a recorder of its own.
+    # Running executions have a recorder of their own.
     running = [execution for execution in read_executions(root) if execution.is_running()]
     busy = {execution.experiment for execution in running}
     quiet = [found for found in experiments(root) if found.name not in busy]
     here = [] if any(Path(e.workspace) == root for e in running) else [Pipeline(root, root, None)]
-    undelivered = partial(is_another_executions, root, None)
-    report = sync_states(view, [*here, *quiet], parent, undelivered)
+    report = sync_states(run_store, [*here, *quiet], parent, pending_stages(root))
     for run_id in filter(None, parents):
-        view.sum_up(run_id, {"restored": report.built}, report.runs)
-        view.client.set_terminated(run_id, "FINISHED")
+        run_store.log_summary(run_id, {"restored": report.built}, report.runs)
+        run_store.client.set_terminated(run_id, "FINISHED")
     if failed:
         raise failed[0]
     return report
@@ -111,24 +112,25 @@ def _ended(root: Path) -> list[Execution]:
 
 
 def _wait_for_recorders(root: Path) -> None:
-    """A recorder whose execution has ended is about to finish by itself."""
+    """Wait for the recorders of executions that have ended: they are about to finish."""
     ended = _ended(root)
-    if ended:  # MLflow will be needed: it is imported while they work
+    if ended:  # MLflow will be needed: import it while they work
         import dvcview.tracking.run_store  # noqa: F401
     for execution in ended:
         try:
-            with recorder_lock(execution.folder(root)).acquire(timeout=RECORDER_PATIENCE):
+            with recorder_lock(execution.folder(root)).acquire(timeout=RECORDER_TIMEOUT):
                 pass
         except (Timeout, FileNotFoundError):
             continue
 
 
 def _stamp(root: Path, uri: str) -> dict[str, object] | None:
-    """What a sync depends on, where it can be told without MLflow: a file's time of change."""
+    """Everything that a sync depends on, if that can be told without MLflow, else None."""
     store = sqlite_file(uri)
     if store is None or not store.exists() or read_executions(root):
         return None
-    files = [store, Path(f"{store}-wal"), root / "dvc.lock", root / "lectures.yaml"]
+    shown = [root / CONFIG_FILE, root / (read_config(root).experiments or CONFIG_FILE)]
+    files = [store, Path(f"{store}-wal"), root / "dvc.lock", *shown]
     changed = {file.name: file.stat().st_mtime_ns for file in files if file.exists()}
     refs = sorted(f"{found.name} {found.revision}" for found in experiments(root))
     return {"uri": uri, "changed": changed, "experiments": refs, "head": head_commit(root)}

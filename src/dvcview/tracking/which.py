@@ -1,4 +1,4 @@
-"""`dlvc which FILE`: from a file of the pipeline to the run that it comes from."""
+"""Which run a file of the pipeline comes from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvcview.errors import UserError
-from dvcview.files.hashes import md5_of
+from dvcview.files.checksum import md5_of
 from dvcview.project.lockfile import Pipeline, StageState
 from dvcview.tracking.run_store import STATE
 from dvcview.tracking.store import connect
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def which_run(root: Path, file: Path) -> str:
-    """What there is to know of the run of a file that dvc.lock has, or of one in such a folder."""
+    """A description of the run that produced an out, or a file in an out."""
     pipeline = Pipeline(root, root, None)
     state, out = _state_of(root, file, pipeline)
     if md5_of(root / out) != state.outs[out]:
-        raise UserError(f"{file} is not as dvc.lock has it; `dvc checkout {out}` brings it back")
+        raise UserError(f"{file} differs from dvc.lock; `dvc checkout {out}` restores it")
     client = connect(root)
     run = run_of(client, state)
     if run is None:
@@ -38,14 +38,14 @@ def which_run(root: Path, file: Path) -> str:
 
 
 def run_of(client: MlflowClient, state: StageState) -> Run | None:
-    """The run that stands for a state; None where it has not been recorded yet."""
+    """The canonical run of a state; None if it has not been recorded yet."""
     experiments = [found.experiment_id for found in client.search_experiments()]
     runs = client.search_runs(experiments, f"tags.`{STATE}` = '{state.digest}'", max_results=1)
     return runs[0] if runs else None
 
 
 def _state_of(root: Path, file: Path, pipeline: Pipeline) -> tuple[StageState, str]:
-    """The stage that a file is from, and the out that it is or is in."""
+    """The state that a file belongs to, and the out that it is or is in."""
     try:
         path = file.resolve().relative_to(root.resolve())
     except ValueError:
@@ -55,5 +55,5 @@ def _state_of(root: Path, file: Path, pipeline: Pipeline) -> tuple[StageState, s
             if path == Path(out) or Path(out) in path.parents:
                 return state, out
     raise UserError(
-        f"{file} is no out of any stage in dvc.lock; `dvc ls . -R --dvc-only` lists them"
+        f"{file} is not an out of any stage in dvc.lock; `dvc ls . -R --dvc-only` lists them"
     )

@@ -1,8 +1,7 @@
-"""Whether everything is as dvc.lock says: bytes, contracts, metrics. Reads, and changes nothing.
+"""Whether outs and cache have the bytes that dvc.lock records. It reads and changes nothing.
 
-inventory            what is there: each file of the workspace and of DVC's cache, by its content
-workspace, cache     what of it is not as it should be -> repair: the command that mends it
-contracts            what has to be true of each stage's outs, in stage order -> images, training
-committed            the metrics beside those of the commit
-report               all of them, in a few lines
+manifest          the MD5 of each file of the workspace and of DVC's cache
+workspace, cache  compare the manifest with dvc.lock -> repair: the command that repairs a file
+contract          what the outs of a stage guarantee; a project passes its own
+report            runs all checks and prints the findings
 """

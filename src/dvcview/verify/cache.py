@@ -1,4 +1,8 @@
-"""DVC's cache: each object's name is the md5 of its content, each run's that of what it says."""
+"""Check DVC's cache: the objects, and the entries of the run cache.
+
+DVC names an object by the MD5 of its content, and an entry of the run cache by the SHA-256 of its
+content.
+"""
 
 from __future__ import annotations
 
@@ -11,59 +15,60 @@ from typing import Any
 
 from dvcview.errors import first_line
 from dvcview.verify.expected import Expected
-from dvcview.verify.manifest import Inventory
+from dvcview.verify.manifest import Manifest
 from dvcview.verify.problem import Problem
 from dvcview.verify.repair import Repairs
 
-Entry = Mapping[str, Any]  # of a stage, as dvc.lock and the run cache have it
-NOT_HASHED = ("size", "nfiles")  # DVC leaves them out: they say nothing that the md5 does not
+Entry = Mapping[str, Any]  # the entry of a stage in dvc.lock or in the run cache
+NOT_HASHED = ("size", "nfiles")  # DVC does not hash them, because the MD5 determines them
 
 
-def check_objects(expected: Expected, inventory: Inventory, repairs: Repairs) -> Iterator[Problem]:
-    """Objects that are damaged, and those that the cache lacks of outs that are here."""
-    for name, content in inventory.objects.items():
-        if not inventory.has_object(name):
-            path = inventory.object_path(name)
+def check_objects(expected: Expected, manifest: Manifest, repairs: Repairs) -> Iterator[Problem]:
+    """Damaged objects, and missing objects of outs that the workspace has."""
+    for name, content in manifest.objects.items():
+        if not manifest.has_object(name):
+            path = manifest.object_path(name)
             yield Problem(path, f"is damaged: {content}", repairs.object(name))
-    here = {out for out in expected.outs if not out.in_git}
-    here = {out for out in here if inventory.has_out(out.path, out.md5)}
-    needed = {out.md5: out for out in here}
-    needed |= {file.md5: file.out for file in expected.files if file.out in here}
-    for name, out in needed.items():
-        if name not in inventory.objects:
-            path = inventory.object_path(name)
-            what = f"is missing in DVC's cache, of {out.path}"
+    present = {
+        out for out in expected.outs if not out.in_git and manifest.has_out(out.path, out.md5)
+    }
+    required = {out.md5: out for out in present}
+    required |= {file.md5: file.out for file in expected.files if file.out in present}
+    for name, out in required.items():
+        if name not in manifest.objects:
+            path = manifest.object_path(name)
+            what = f"is missing from DVC's cache; it belongs to {out.path}"
             yield Problem(path, what, repairs.commit(out.stage))
 
 
 def check_runs(
-    lock: Mapping[str, Entry], inventory: Inventory, repairs: Repairs
+    lock: Mapping[str, Entry], manifest: Manifest, repairs: Repairs
 ) -> Iterator[Problem]:
-    """Entries of the run cache that are not what DVC wrote."""
+    """Entries of the run cache that differ from what DVC wrote."""
     current = {digest(entry): stage for stage, entry in lock.items()}
     entries: dict[Path, Entry] = {}
-    for file in inventory.runs:
+    for file in manifest.runs:
         try:
             entries[file] = read_run(file)
-        except Exception as error:  # what a broken YAML file makes of itself, nobody can foresee
+        except Exception as error:  # parsing a damaged YAML file can raise anything
             what = f"is damaged: {first_line(error)}"
-            path = inventory.short(file)
+            path = manifest.short(file)
             yield Problem(path, what, repairs.run(path, current.get(file.name)))
-    known = known_sizes(lock.values(), entries.values(), inventory)
+    sizes = known_sizes(lock.values(), entries.values(), manifest)
     for file, entry in entries.items():
-        for part in _files_of(entry):
-            if known[part["md5"]] != _size(part):
-                what = f"is damaged: {part['path']} had another size or number of files"
-                path = inventory.short(file)
+        for part in _deps_and_outs(entry):
+            if sizes[part["md5"]] != _size(part):
+                what = f"is damaged: the size or number of files of {part['path']} is wrong"
+                path = manifest.short(file)
                 yield Problem(path, what, repairs.run(path, current.get(file.name)))
                 break
 
 
 def read_run(file: Path) -> Entry:
-    """An entry of the run cache, whose path says what it holds.
+    """Read an entry of the run cache and compare it with the hashes in its path.
 
     Raises:
-        ValueError: it holds something else.
+        ValueError: the content does not match the path, or DVC would format it differently.
     """
     from dvc.utils.serialize import dumps_yaml, loads_yaml
 
@@ -74,8 +79,8 @@ def read_run(file: Path) -> Entry:
     key = {**entry, "outs": [out["path"] for out in entry["outs"]]}
     if digest(key) != file.parent.name:
         raise ValueError("its folder's name is not the hash of its deps and parameters")
-    if dumps_yaml(entry) != text:  # a space more, a comment: the hash does not see them
-        raise ValueError("not written by DVC as it stands there")
+    if dumps_yaml(entry) != text:  # the hash does not cover whitespace and comments
+        raise ValueError("its format differs from what DVC writes")
     return entry
 
 
@@ -95,30 +100,31 @@ def digest(entry: Entry) -> str:
 
 def _without_sizes(value: Any) -> Any:
     if isinstance(value, Mapping):
-        kept = {key: inner for key, inner in value.items() if key not in NOT_HASHED}
-        return {key: _without_sizes(inner) for key, inner in kept.items()}
+        return {key: _without_sizes(inner) for key, inner in value.items() if key not in NOT_HASHED}
     return [_without_sizes(inner) for inner in value] if isinstance(value, list) else value
 
 
 def known_sizes(
-    lock: Iterable[Entry], runs: Iterable[Entry], inventory: Inventory
+    lock: Iterable[Entry], runs: Iterable[Entry], manifest: Manifest
 ) -> dict[str, tuple[int | None, int | None]]:
-    """Bytes and number of files by md5: as most runs say, but for dvc.lock and files that are here.
+    """The size in bytes and the number of files of each dep and out, by MD5.
 
-    What only a single run of former days mentions nobody can contradict.
+    The size of a file that was read takes precedence, then dvc.lock, then the value that most
+    entries of the run cache have. A wrong size cannot be detected if only one old entry has the
+    MD5.
     """
     votes: dict[str, Counter[tuple[int | None, int | None]]] = defaultdict(Counter)
-    for part in (part for run in runs for part in _files_of(run)):
+    for part in (part for run in runs for part in _deps_and_outs(run)):
         votes[part["md5"]][_size(part)] += 1
-    known = {md5: counted.most_common(1)[0][0] for md5, counted in votes.items()}
-    known |= {part["md5"]: _size(part) for entry in lock for part in _files_of(entry)}
-    for content in (*inventory.workspace.values(), *inventory.objects.values()):
-        if content.md5 in known:
-            known[content.md5] = (content.size, None)
-    return known
+    sizes = {md5: counts.most_common(1)[0][0] for md5, counts in votes.items()}
+    sizes |= {part["md5"]: _size(part) for entry in lock for part in _deps_and_outs(entry)}
+    for content in (*manifest.workspace.values(), *manifest.objects.values()):
+        if content.md5 in sizes:
+            sizes[content.md5] = (content.size, None)
+    return sizes
 
 
-def _files_of(entry: Entry) -> Iterator[Entry]:
+def _deps_and_outs(entry: Entry) -> Iterator[Entry]:
     for part in (*entry.get("deps", ()), *entry.get("outs", ())):
         if "md5" in part:
             yield part

@@ -1,4 +1,4 @@
-"""A contract: what the outs of a stage promise to whoever reads them."""
+"""Contracts: what the outs of a stage guarantee to their readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dvcview.project.lockfile import StageState
 
 @dataclass(frozen=True)
 class Outs:
-    """The outs of one stage in a project's folder, and the parameters that they were made with."""
+    """The outs of one stage in a project's folder."""
 
     root: Path
     state: StageState
@@ -24,10 +24,10 @@ class Outs:
         return self.state.params
 
     def name(self, file: str) -> str:
-        """A file among the outs, by its path in the project."""
+        """The path of an out in the project, by its path in the stage's folder."""
         outs, folder = self.state.outs, self.state.folder
-        alone = len(outs) == 1 and not outs[str(folder)].endswith(".dir")
-        return ((folder.parent if alone else folder) / file).as_posix()
+        is_file = len(outs) == 1 and not outs[str(folder)].endswith(".dir")
+        return ((folder.parent if is_file else folder) / file).as_posix()
 
     def __truediv__(self, file: str) -> Path:
         return self.root / self.name(file)
@@ -35,20 +35,30 @@ class Outs:
 
 @dataclass(frozen=True)
 class Contract:
-    """A promise about a file; `beside` are the files that it is held to."""
+    """A guarantee about one file.
 
-    file: str  # among the stage's outs, as those of `beside`
-    broken: Callable[[Outs], Iterator[str]]  # says how it is broken, if it is
-    beside: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()  # outs of other stages, by their path in the project
+    Attributes:
+        file: the file, by its path in the stage's folder.
+        validate: yields one message for each violation.
+        references: files of the same stage that the file must agree with.
+        inputs: outs of other stages that it must agree with, by their path in the project.
+    """
+
+    file: str
+    validate: Callable[[Outs], Iterator[str]]
+    references: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
     def files(self, outs: Outs) -> tuple[str, ...]:
-        """All that has to be there to check it, by path in the project."""
-        return (*map(outs.name, (self.file, *self.beside)), *self.inputs)
+        """All files that the check reads, by their path in the project."""
+        return (*map(outs.name, (self.file, *self.references)), *self.inputs)
 
-    def complaints(self, outs: Outs) -> list[str]:
-        """How it is broken; nothing if it is kept."""
+    def violations(self, outs: Outs) -> list[str]:
+        """A message for each violation; empty if the guarantee holds."""
         try:
-            return list(self.broken(outs))
-        except Exception as error:  # what is not as promised can fail in any way when it is read
-            return [f"not as {outs.state.stage} leaves it ({first_line(error)})"]
+            return list(self.validate(outs))
+        except Exception as error:  # reading an unexpected content can raise anything
+            return [f"not as {outs.state.stage} writes it ({first_line(error)})"]
+
+
+Contracts = Mapping[str, tuple[Contract, ...]]  # by stage

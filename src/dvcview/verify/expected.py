@@ -1,4 +1,4 @@
-"""What has to be there: each file of each out of dvc.lock, with its md5."""
+"""The files that a project should have: every file of every out in dvc.lock, with its MD5."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ruamel.yaml import YAML
 from dvcview.errors import UserError, first_line
 from dvcview.project.git import git
 from dvcview.project.lockfile import StageState, read_when_written, states_of
-from dvcview.verify.manifest import Inventory
+from dvcview.verify.manifest import Manifest
 
 LOCK = "dvc.lock"
-BRING_BACK = f"`git checkout HEAD -- {LOCK}` brings the committed one back"
+RESTORE = f"`git checkout HEAD -- {LOCK}` restores the committed version"
 
 
 @dataclass(frozen=True)
 class Out:
-    """An out of dvc.lock."""
+    """An out in dvc.lock."""
 
     stage: str
     path: str
-    md5: str  # with .dir for a folder
-    in_git: bool  # git keeps it, and `dvc checkout` leaves it alone
+    md5: str  # ends in .dir for a folder
+    in_git: bool  # git tracks it instead of DVC, so `dvc checkout` does not restore it
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,13 @@ class OutFile:
 
 @dataclass(frozen=True)
 class Expected:
-    """The outs, their files, and the folders of which nothing says what files they had."""
+    """The outs and their files.
+
+    Attributes:
+        outs: all outs, in the order of dvc.lock.
+        files: the files of all outs except `unlisted`.
+        unlisted: folders whose list of files is lost.
+    """
 
     outs: tuple[Out, ...]
     files: tuple[OutFile, ...]
@@ -48,37 +54,38 @@ class Expected:
 
 
 def read_lock(root: Path) -> tuple[dict[str, Any], dict[str, StageState]]:
-    """The entries of dvc.lock as they stand there, and as states; by stage.
+    """Read dvc.lock.
+
+    Returns:
+        The entries as they are in the file, and as states; both by stage.
 
     Raises:
-        UserError: there is none, or it is not readable as one.
+        UserError: dvc.lock is missing or not readable.
     """
     try:
         text = read_when_written(root / LOCK)
     except UnicodeDecodeError as error:
-        raise UserError(f"{LOCK}: not UTF-8 text (byte {error.start}); {BRING_BACK}") from None
+        raise UserError(f"{LOCK}: not UTF-8 text (byte {error.start}); {RESTORE}") from None
     if not text:
-        raise UserError(f"no {LOCK} in {root}; `make run` makes it, or {BRING_BACK}")
+        raise UserError(f"there is no {LOCK} in {root}; `make run` creates it, or {RESTORE}")
     content = _parse(text)
     try:
         return content["stages"], states_of(content)
     except (AttributeError, KeyError, TypeError) as error:
-        found = f"{type(error).__name__}: {first_line(error)}"
-        raise UserError(f"{LOCK}: not as DVC writes it ({found}); {BRING_BACK}") from None
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise UserError(f"{LOCK}: not in DVC's format ({reason}); {RESTORE}") from None
 
 
 def _parse(text: str) -> Any:
     try:
         return YAML(typ="safe").load(text)
-    except Exception as error:  # a character that YAML does not allow is no error of the parser's
-        where = f", line {_line(text)}"
-        raise UserError(
-            f"{LOCK}{where}: not valid YAML ({first_line(error)}); {BRING_BACK}"
-        ) from None
+    except Exception as error:  # a forbidden character raises no ParserError
+        where = f", line {_error_line(text)}"
+        raise UserError(f"{LOCK}{where}: not valid YAML ({first_line(error)}); {RESTORE}") from None
 
 
-def _line(text: str) -> int:
-    """Where text stops to be YAML. libyaml, which is faster by far, names the wrong line."""
+def _error_line(text: str) -> int:
+    """The line of the first YAML error, from the slow parser: libyaml reports a wrong line."""
     try:
         YAML(typ="safe", pure=True).load(text)
     except Exception as error:
@@ -88,39 +95,39 @@ def _line(text: str) -> int:
 
 
 def outs_of(root: Path, states: Mapping[str, StageState]) -> tuple[Out, ...]:
-    """The outs of all stages, in their order."""
+    """The outs of all stages, in the order of `states`."""
     paths = [path for state in states.values() for path in state.outs]
-    # Those of git's, be it that they are not committed yet. What DVC keeps is in .gitignore.
-    listed = git(
+    # Outs that git tracks or would track. DVC's own outs are in .gitignore.
+    in_git = git(
         root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths
     ).split("\0")
     return tuple(
-        Out(stage, path, md5, path in listed)
+        Out(stage, path, md5, path in in_git)
         for stage, state in states.items()
         for path, md5 in state.outs.items()
     )
 
 
-def expect(outs: tuple[Out, ...], inventory: Inventory) -> Expected:
-    """The files of outs, by the listings of folders that are to be had."""
+def expect(outs: tuple[Out, ...], manifest: Manifest) -> Expected:
+    """List the files of these outs; a folder's files come from the cache or the workspace."""
     files: list[OutFile] = []
     unlisted: list[Out] = []
     for out in outs:
         if not out.md5.endswith(".dir"):
             files.append(OutFile(out, out.path, out.md5))
-        elif (listing := _listing(out, inventory)) is not None:
+        elif (listing := _listing(out, manifest)) is not None:
             files.extend(OutFile(out, f"{out.path}/{name}", md5) for name, md5 in listing)
         else:
             unlisted.append(out)
     return Expected(outs, tuple(files), tuple(unlisted))
 
 
-def _listing(out: Out, inventory: Inventory) -> Iterator[tuple[str, str]] | None:
-    """Name and md5 of each file of a folder; None where neither cache nor workspace can tell."""
-    if inventory.has_object(out.md5):
-        entries = json.loads((inventory.root / inventory.object_path(out.md5)).read_bytes())
-    elif inventory.has_out(out.path, out.md5):
-        entries = inventory.listing(out.path)
+def _listing(out: Out, manifest: Manifest) -> Iterator[tuple[str, str]] | None:
+    """The name and MD5 of each file of a folder; None if its list of files is lost."""
+    if manifest.has_object(out.md5):
+        entries = json.loads((manifest.root / manifest.object_path(out.md5)).read_bytes())
+    elif manifest.has_out(out.path, out.md5):
+        entries = manifest.listing(out.path)
     else:
         return None
     return ((entry["relpath"], entry["md5"]) for entry in entries)

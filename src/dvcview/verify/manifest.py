@@ -1,7 +1,8 @@
-"""What is there: the files of the workspace and of DVC's cache, by their content.
+"""The manifest: the MD5 of each file of the workspace and of DVC's cache.
 
-DVC remembers md5s by a file's size, time and inode, and never looks at an object of its cache again
-once it is write-protected. Here every byte is read.
+DVC reuses the MD5 of a file whose size, modification time and inode are unchanged, and does not
+read a write-protected object of its cache again. So it does not detect bit rot. The manifest is
+built by reading every byte.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dvcview.files.hashes import md5_of, md5_of_listing
+from dvcview.files.checksum import md5_of, md5_of_listing
 from dvcview.project.lockfile import Pipeline
 
-OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")  # other names: a copy in the making
+OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")  # DVC gives unfinished copies other names
 RUN = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds; without an md5, why it could not be read."""
+    """The MD5 and size of a file, or the reason why it could not be read."""
 
-    md5: str | None
+    md5: str | None  # None if the file could not be read
     size: int  # bytes
     error: str = ""
 
@@ -36,39 +37,47 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Inventory:
-    """Contents by the file's path in the project, and by the object's name in DVC's cache."""
+class Manifest:
+    """The content of each file.
+
+    Attributes:
+        root: the project's folder.
+        cache: the folder of the cached objects.
+        workspace: the content of each file of an out, by its path in the project.
+        objects: the content of each cached object, by its name (the MD5, with .dir for a folder).
+        runs: the entries of DVC's run cache, one file per run of a stage.
+    """
 
     root: Path
-    cache: Path  # the folder of the objects
+    cache: Path
     workspace: Mapping[str, Content]
     objects: Mapping[str, Content]
-    runs: Sequence[Path]  # what DVC's run cache remembers, a file an outcome of a stage
+    runs: Sequence[Path]
 
     def short(self, path: Path) -> str:
-        """A path as one writes it in the project's folder."""
+        """A path relative to the project's folder; unchanged if it is outside of it."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
     def object_path(self, name: str) -> str:
-        """Where DVC's cache keeps an object."""
+        """The path of an object in DVC's cache."""
         return self.short(self.cache / name[:2] / name[2:])
 
     def has_object(self, name: str) -> bool:
-        """Whether the cache has an object, undamaged."""
+        """Whether the cache has an intact object of this name."""
         return name in self.objects and self.objects[name].md5 == name.removesuffix(".dir")
 
     def has_out(self, path: str, md5: str) -> bool:
-        """Whether the workspace has a file or a folder with this content."""
+        """Whether the file or folder `path` of the workspace has this MD5."""
         if md5.endswith(".dir"):
             return md5_of_listing(self.listing(path)) == md5
         return path in self.workspace and self.workspace[path].md5 == md5
 
     def is_there(self, path: str) -> bool:
-        """Whether the workspace has a file, or a folder with files, of this name."""
+        """Whether `path` is a file of the workspace or a folder with at least one file."""
         return path in self.workspace or bool(self.listing(path))
 
     def listing(self, folder: str) -> list[dict[str, str]]:
-        """The files below a folder of the workspace, as DVC lists them."""
+        """The files in a folder of the workspace and its subfolders, as DVC lists them."""
         files = [
             {"md5": content.md5 or "", "relpath": path.removeprefix(f"{folder}/")}
             for path, content in self.workspace.items()
@@ -77,42 +86,42 @@ class Inventory:
         return sorted(files, key=lambda entry: entry["relpath"])
 
     def copy_of(self, md5: str) -> str | None:
-        """A file of the workspace with this content."""
-        return self._by_md5.get(md5)
+        """The path of a file of the workspace with this MD5; None if there is none."""
+        return self._path_by_md5.get(md5)
 
     @cached_property
-    def _by_md5(self) -> dict[str, str]:
-        return {found.md5: path for path, found in self.workspace.items() if found.md5}
+    def _path_by_md5(self) -> dict[str, str]:
+        return {content.md5: path for path, content in self.workspace.items() if content.md5}
 
 
-def take_inventory(pipeline: Pipeline, outs: Iterable[str]) -> Inventory:
-    """Read every file of these outs and all of DVC's cache."""
+def build_manifest(pipeline: Pipeline, outs: Iterable[str]) -> Manifest:
+    """Read every file of these outs and of DVC's cache."""
     root, cache = pipeline.root, pipeline.cache
     workspace = {file for out in outs for file in _files_of(root / out)}
-    objects = set(_named(cache, "*/*", OBJECT))
+    objects = set(_files_named(OBJECT, cache, "*/*"))
     contents = _read_all(sorted(workspace | objects))
-    return Inventory(
+    return Manifest(
         root,
         cache,
         {file.relative_to(root).as_posix(): contents[file] for file in sorted(workspace)},
         {f"{file.parent.name}{file.name}": contents[file] for file in sorted(objects)},
-        sorted(_named(cache.parents[1] / "runs", "*/*/*", RUN)),
+        sorted(_files_named(RUN, cache.parents[1] / "runs", "*/*/*")),
     )
 
 
 def _files_of(out: Path) -> list[Path]:
-    found = out.rglob("*") if out.is_dir() else [out]
-    return [file for file in found if file.is_file()]
+    paths = out.rglob("*") if out.is_dir() else [out]
+    return [path for path in paths if path.is_file()]
 
 
-def _named(folder: Path, pattern: str, name: re.Pattern[str]) -> Iterator[Path]:
+def _files_named(name: re.Pattern[str], folder: Path, pattern: str) -> Iterator[Path]:
     for file in folder.glob(pattern):
         if name.fullmatch(file.relative_to(folder).as_posix()):
             yield file
 
 
 def _read_all(files: Sequence[Path]) -> dict[Path, Content]:
-    """The content of each, several at a time: hashing leaves Python to the others."""
+    """The content of each file. Threads read in parallel, because hashing releases the GIL."""
     sizes = list(map(_size, files))
     with (
         tqdm(total=sum(sizes), desc="verify", unit="B", unit_scale=True, disable=None) as bar,
@@ -131,6 +140,6 @@ def _size(file: Path) -> int:
 
 def _read(file: Path) -> Content:
     try:
-        return Content(md5_of(file), _size(file), "it is gone")
+        return Content(md5_of(file), _size(file), "it was deleted")
     except OSError as error:
         return Content(None, 0, error.strerror or type(error).__name__)

@@ -1,4 +1,4 @@
-"""Something that is not as it should be."""
+"""A problem that `verify` reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """A file, what is wrong with it, and the shell command that mends it."""
+    """A file, a description of its problem, and the shell command that repairs it."""
 
     file: str
     what: str

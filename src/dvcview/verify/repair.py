@@ -1,7 +1,8 @@
-"""The shell command that mends a file.
+"""The shell commands that repair damaged files.
 
-A damaged file is deleted before DVC is asked for it: by its size, time and inode DVC would take it
-for sound. No command writes md5s of damaged files into dvc.lock.
+Each command deletes a damaged file before DVC restores it: its size, modification time and inode
+may be unchanged, and then DVC would consider it intact. No command writes the MD5 of a damaged
+file into dvc.lock.
 """
 
 from __future__ import annotations
@@ -10,98 +11,111 @@ from dataclasses import dataclass
 from functools import cached_property
 from shlex import quote
 
-from dvcview.files.hashes import md5_of_bytes
+from dvcview.files.checksum import md5_of_bytes
 from dvcview.project.git import git_bytes
 from dvcview.verify.expected import Expected, Out, OutFile
-from dvcview.verify.manifest import Inventory
+from dvcview.verify.manifest import Manifest
 
 
 @dataclass(frozen=True)
 class Repairs:
-    """Knows where else the content of a damaged file is."""
+    """Finds the command for a damaged file, by the places that have an intact copy of it."""
 
-    inventory: Inventory
+    manifest: Manifest
     expected: Expected
     has_remote: bool
 
     def file(self, file: OutFile) -> str:
-        """Of a file of the workspace."""
-        path, stored = quote(file.path), quote(self.inventory.object_path(file.md5))
-        cached = self.inventory.has_object(file.md5)
-        listed = file.out.path == file.path or self.inventory.has_object(file.out.md5)
-        copy = self.inventory.copy_of(file.md5)
+        """The command that repairs a file of the workspace."""
+        path, object_path = quote(file.path), quote(self.manifest.object_path(file.md5))
+        is_cached = self.manifest.has_object(file.md5)
+        is_listed = file.out.path == file.path or self.manifest.has_object(file.out.md5)
+        copy = self.manifest.copy_of(file.md5)
         sources = (
             (self._is_committed(file), f"git checkout HEAD -- {path}"),
-            (cached and listed and not file.out.in_git, f"rm -f {path} && dvc checkout {path}"),
-            (cached, f"install -m 644 {stored} {path}"),
+            (
+                is_cached and is_listed and not file.out.in_git,
+                f"rm -f {path} && dvc checkout {path}",
+            ),
+            (is_cached, f"install -m 644 {object_path} {path}"),
             (copy, f"install -m 644 {quote(copy or '')} {path}"),
         )
-        return next((command for there, command in sources if there), None) or self._again(file)
+        command = next((command for exists, command in sources if exists), None)
+        return command or self._recreate(file)
 
     def folder(self, out: Out) -> str:
-        """Of a folder whose listing is lost."""
-        listing = self.inventory.object_path(out.md5)
+        """The command that recreates a folder whose list of files is lost."""
+        listing = self.manifest.object_path(out.md5)
         return f"rm -rf {quote(out.path)} {quote(listing)} && {self.remake(out.stage)}"
 
     def object(self, name: str) -> str:
-        """Of an object in DVC's cache."""
-        stored = quote(self.inventory.object_path(name))
-        copy = self.inventory.copy_of(name)
+        """The command that repairs an object in DVC's cache."""
+        object_path = quote(self.manifest.object_path(name))
+        copy = self.manifest.copy_of(name)
         if copy:
-            return f"install -m 444 {quote(copy)} {stored}"
+            return f"install -m 444 {quote(copy)} {object_path}"
         for out in self.expected.outs:
-            if out.md5 == name and self.inventory.has_out(out.path, name):
-                return f"rm -f {stored} && {self.commit(out.stage)}"
+            if out.md5 == name and self.manifest.has_out(out.path, name):
+                return f"rm -f {object_path} && {self.commit(out.stage)}"
         for file in self.expected.files:
             if file.md5 == name and self._is_committed(file):
                 path = quote(file.path)
-                return f"git checkout HEAD -- {path} && install -m 444 {path} {stored}"
+                return f"git checkout HEAD -- {path} && install -m 444 {path} {object_path}"
             if file.md5 == name:
-                return self._again(file)
+                return self._recreate(file)
         for out in self.expected.unlisted:
             if out.md5 == name:
                 return self.folder(out)
-        return f"rm -f {stored}"  # of an older state: DVC makes it again when it is asked for
+        return f"rm -f {object_path}"  # it belongs to an older state, which DVC can reproduce
 
     def run(self, entry: str, stage: str | None) -> str:
-        """Of what DVC's run cache remembers of a stage, if it is the stage as it is now."""
-        forget = f"rm -f {quote(entry)}"  # then the stage runs again instead of being restored
-        if stage is None or not self._is_sound(stage):
-            return forget
-        # Only --force writes it, and would also accept whatever has changed since.
-        unchanged = f"dvc status --quiet {quote(stage)}"
-        return f"{forget} && {unchanged} && dvc commit --force {quote(stage)}"
+        """The command that repairs an entry of DVC's run cache.
+
+        Args:
+            entry: the path of the entry.
+            stage: the stage whose entry in dvc.lock has the same hash; None if there is none.
+        """
+        delete = f"rm -f {quote(entry)}"  # then DVC runs the stage instead of restoring its outs
+        if stage is None or not self._is_intact(stage):
+            return delete
+        # Only --force writes the entry again. It would also commit any change since, so it runs
+        # only if there is none.
+        is_unchanged = f"dvc status --quiet {quote(stage)}"
+        return f"{delete} && {is_unchanged} && dvc commit --force {quote(stage)}"
 
     def commit(self, stage: str) -> str:
-        """Puts what the cache lacks back from the workspace; asks if dvc.lock has another state."""
+        """The command that copies the outs of a stage from the workspace to the cache.
+
+        DVC asks before it changes dvc.lock.
+        """
         return f"dvc commit {quote(stage)}"
 
     def remake(self, stage: str) -> str:
-        """Gets the outs of a stage from elsewhere, or makes them."""
+        """The command that pulls the outs of a stage from the remote, or runs the stage."""
         run = f"dvc repro --force --single-item {quote(stage)}"
         return f"(dvc pull {quote(stage)} || {run})" if self.has_remote else run
 
-    def _again(self, file: OutFile) -> str:
-        """When neither the workspace nor the cache has it."""
-        path, stored = quote(file.path), quote(self.inventory.object_path(file.md5))
-        first = next(one for one in self.expected.files if one.md5 == file.md5)
-        if first != file and not file.out.in_git:  # the first file's command brings the object back
+    def _recreate(self, file: OutFile) -> str:
+        """The command for a file of which neither the workspace nor the cache has a copy."""
+        path, object_path = quote(file.path), quote(self.manifest.object_path(file.md5))
+        first = next(other for other in self.expected.files if other.md5 == file.md5)
+        if first != file and not file.out.in_git:  # the command for `first` restores the object
             return f"rm -f {path} && dvc checkout {path}"
-        return f"rm -f {path} {stored} && {self.remake(file.out.stage)}"
+        return f"rm -f {path} {object_path} && {self.remake(file.out.stage)}"
 
     def _is_committed(self, file: OutFile) -> bool:
-        return file.out.in_git and self._committed.get(file.path) == file.md5
+        return file.out.in_git and self._md5_at_head.get(file.path) == file.md5
 
     @cached_property
-    def _committed(self) -> dict[str, str]:
-        """The md5 of each out in HEAD, of those that git keeps."""
+    def _md5_at_head(self) -> dict[str, str]:
+        """The MD5 in HEAD of each out that git tracks, by path."""
         contents = {
-            out.path: git_bytes(self.inventory.root, "show", f"HEAD:./{out.path}")
+            out.path: git_bytes(self.manifest.root, "show", f"HEAD:./{out.path}")
             for out in self.expected.outs
             if out.in_git
         }
         return {path: md5_of_bytes(content) for path, content in contents.items() if content}
 
-    def _is_sound(self, stage: str) -> bool:
+    def _is_intact(self, stage: str) -> bool:
         outs = [out for out in self.expected.outs if out.stage == stage]
-        return all(self.inventory.has_out(out.path, out.md5) for out in outs)
+        return all(self.manifest.has_out(out.path, out.md5) for out in outs)

@@ -1,94 +1,109 @@
-"""`dlvc verify`: everything that can be checked on this machine, told in a few lines."""
+"""Verify a project: the bytes of all outs and of DVC's cache, and the project's own checks."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from dlvc.checks.contracts import check_contracts, ready
-from dlvc.checks.metrics import Comparison, compare_metrics
 from dvcview.verify.check import Checked, check_bytes
+from dvcview.verify.contract import Contracts, Outs
 from dvcview.verify.problem import Problem
 from dvcview.verify.workspace import absent_outs
 
 
-def verify(root: Path) -> bool:
-    """Check bytes, contracts and metrics, and print what was found; whether all is right.
+@dataclass(frozen=True)
+class Findings:
+    """The result of one check: lines about what was checked, and the problems."""
+
+    lines: Sequence[str]
+    problems: Sequence[Problem] = ()
+
+
+Check = Callable[[Path, Checked], Findings]
+
+
+def verify(root: Path, checks: Sequence[Check] = ()) -> bool:
+    """Check the bytes, then run the project's own `checks`, and print the findings.
+
+    Returns:
+        Whether there are no problems.
 
     Raises:
         UserError: dvc.lock is missing or not readable.
     """
     began = time.monotonic()
     checked = check_bytes(root)
-    sound = checked.sound
-    contracts = ready(checked.states, checked.inventory, sound)
-    comparisons = list(compare_metrics(root, checked.states, sound))
+    findings = [check(root, checked) for check in checks]
     problems = [
         *checked.problems,
-        *check_contracts(contracts, checked.repairs),
-        *_differing(comparisons, checked),
+        *(problem for finding in findings for problem in finding.problems),
     ]
     for line in (
-        *_about_bytes(checked),
-        f"contracts: {len(contracts)} checked, of shapes, dtypes, ranges and numbers that agree",
-        *_about_metrics(comparisons),
-        *_about_the_unchecked(checked),
-        *_about_problems(problems),
+        *_lines_about_bytes(checked),
+        *(line for finding in findings for line in finding.lines),
+        *_lines_about_unchecked(checked),
+        *_lines_about_problems(problems),
     ):
         print(line)
     seconds = f"{time.monotonic() - began:.1f} s"
-    print(f"{len(problems)} damaged or different ({seconds})" if problems else f"sound ({seconds})")
+    result = f"{len(problems)} damaged or different" if problems else "intact"
+    print(f"{result} ({seconds})")
     return not problems
 
 
-def _differing(comparisons: Iterable[Comparison], checked: Checked) -> Iterator[Problem]:
-    for one in comparisons:
-        for difference in one.differing:
-            what = f"{difference}; expected to agree {one.how}"
-            yield Problem(one.file, what, checked.repairs.remake(one.stage))
+def check_contracts(contracts: Contracts, root: Path, checked: Checked) -> Findings:
+    """Check the contracts whose files all have the bytes that dvc.lock records."""
+    ready = [
+        (contract, outs)
+        for stage, of_stage in contracts.items()
+        if stage in checked.states
+        for outs in [Outs(root, checked.states[stage])]
+        for contract in of_stage
+        if checked.intact.issuperset(contract.files(outs))
+    ]
+    problems = [
+        Problem(outs.name(contract.file), violation, checked.repairs.remake(outs.state.stage))
+        for contract, outs in ready
+        for violation in contract.violations(outs)
+    ]
+    line = f"contracts: {len(ready)} checked (shapes, dtypes, ranges, and agreement between files)"
+    return Findings([line], problems)
 
 
-def _about_bytes(checked: Checked) -> Iterator[str]:
-    inventory = checked.inventory
+def _lines_about_bytes(checked: Checked) -> Iterator[str]:
+    manifest = checked.manifest
     for where, files in (
-        ("workspace", inventory.workspace.values()),
-        ("DVC's cache", inventory.objects.values()),
+        ("workspace", manifest.workspace.values()),
+        ("DVC's cache", manifest.objects.values()),
     ):
         size = sum(content.size for content in files) / 1e6
-        yield f"{where}: {len(files)} files, {size:.1f} MB, each byte read"
-    yield f"DVC's run cache: {len(inventory.runs)} outcomes of stages"
+        yield f"{where}: {len(files)} files, {size:.1f} MB, every byte read"
+    yield f"DVC's run cache: {len(manifest.runs)} entries"
 
 
-def _about_metrics(comparisons: Iterable[Comparison]) -> Iterator[str]:
-    stages = defaultdict(list)
-    for one in comparisons:
-        stages[one.how].append(one.stage)
-    for how, compared in stages.items():
-        yield f"metrics beside HEAD's, {how}: {', '.join(compared)}"
-
-
-def _about_the_unchecked(checked: Checked) -> Iterator[str]:
-    outs = defaultdict(set)
-    for work in checked.in_use:
-        outs[work.who].add(work.path)
-    for who, paths in outs.items():
-        yield f"{who} is at work on {', '.join(sorted(paths))}: not checked"
-    absent = absent_outs(checked.expected, checked.inventory)
+def _lines_about_unchecked(checked: Checked) -> Iterator[str]:
+    paths = defaultdict(set)
+    for path in checked.in_use:
+        paths[path.who].add(path.path)
+    for who, used in paths.items():
+        yield f"not checked, because {who} is using them: {', '.join(sorted(used))}"
+    absent = absent_outs(checked.expected, checked.manifest)
     if absent:
         missing = f"{len(absent)} of {len(checked.expected.outs)} outs"
         yield f"not on this machine: {missing}; `dvc pull` or `make run` brings them"
 
 
-def _about_problems(problems: Sequence[Problem]) -> Iterator[str]:
-    """Each problem, and after those that one command mends, that command."""
+def _lines_about_problems(problems: Sequence[Problem]) -> Iterator[str]:
+    """Each problem, and below the problems that one command repairs, that command."""
     by_repair = defaultdict(list)
     for problem in problems:
         by_repair[problem.repair].append(problem)
-    for repair, mended in by_repair.items():
-        for problem in mended:
+    for repair, repaired in by_repair.items():
+        for problem in repaired:
             yield f"{problem.file}: {problem.what}"
         yield f"    {repair}"
     if problems:
-        yield "the commands need `export PATH=$PWD/.venv/bin:$PATH PYTHONPATH=src`"
+        yield "the commands need `export PATH=$PWD/.venv/bin:$PATH`"

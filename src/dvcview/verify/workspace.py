@@ -1,4 +1,4 @@
-"""The files of the workspace beside dvc.lock."""
+"""Compare the files of the workspace with dvc.lock."""
 
 from __future__ import annotations
 
@@ -6,44 +6,42 @@ from collections.abc import Iterator
 from shlex import quote
 
 from dvcview.verify.expected import Expected, Out
-from dvcview.verify.manifest import Inventory
+from dvcview.verify.manifest import Manifest
 from dvcview.verify.problem import Problem
 from dvcview.verify.repair import Repairs
 
 
-def absent_outs(expected: Expected, inventory: Inventory) -> list[Out]:
-    """Outs that this machine does not have: nothing in the workspace, not all in the cache."""
-    cached = {out: out not in expected.unlisted for out in expected.outs}
+def absent_outs(expected: Expected, manifest: Manifest) -> list[Out]:
+    """DVC's outs that are not in the workspace, and not or only partly in the cache."""
+    is_cached = {out: out not in expected.unlisted for out in expected.outs}
     for file in expected.files:
-        cached[file.out] &= inventory.has_object(file.md5)
+        is_cached[file.out] &= manifest.has_object(file.md5)
     return [
         out
         for out in expected.outs
-        if not (out.in_git or cached[out] or inventory.is_there(out.path))
+        if not (out.in_git or is_cached[out] or manifest.is_there(out.path))
     ]
 
 
-def check_workspace(
-    expected: Expected, inventory: Inventory, repairs: Repairs
-) -> Iterator[Problem]:
-    """Files that differ from dvc.lock, are missing, or too many."""
-    absent = set(absent_outs(expected, inventory))
+def check_workspace(expected: Expected, manifest: Manifest, repairs: Repairs) -> Iterator[Problem]:
+    """Files that differ from dvc.lock, missing files, and unexpected files in folders."""
+    absent = set(absent_outs(expected, manifest))
     for file in expected.files:
-        found = inventory.workspace.get(file.path)
-        if file.out not in absent and (found is None or found.md5 != file.md5):
-            what = "is missing" if found is None else f"{found}, in dvc.lock {file.md5}"
+        content = manifest.workspace.get(file.path)
+        if file.out not in absent and (content is None or content.md5 != file.md5):
+            what = "is missing" if content is None else f"{content}; dvc.lock records {file.md5}"
             yield Problem(file.path, what, repairs.file(file))
     for out in expected.unlisted:
         if out not in absent:
-            what = "differs from dvc.lock, and the cache has lost the list of its files"
+            what = "differs from dvc.lock, and DVC's cache has no intact list of its files"
             yield Problem(out.path, what, repairs.folder(out))
-    yield from _strangers(expected, inventory)
+    yield from _unexpected_files(expected, manifest)
 
 
-def _strangers(expected: Expected, inventory: Inventory) -> Iterator[Problem]:
-    """Files in folders that dvc.lock does not know; of an out that is left out, nothing is said."""
+def _unexpected_files(expected: Expected, manifest: Manifest) -> Iterator[Problem]:
+    """Files in the folders of `expected` that are not in dvc.lock; unlisted folders are skipped."""
     known = {file.path for file in expected.files}
-    listed = tuple(f"{out.path}/" for out in expected.outs if out not in expected.unlisted)
-    for path in inventory.workspace:
-        if path not in known and path.startswith(listed):
+    folders = tuple(f"{out.path}/" for out in expected.outs if out not in expected.unlisted)
+    for path in manifest.workspace:
+        if path not in known and path.startswith(folders):
             yield Problem(path, "is not in dvc.lock", f"rm -f {quote(path)}")

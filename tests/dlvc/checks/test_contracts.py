@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from dlvc.checks.contracts import CONTRACTS
 from dlvc.data.dataset import Dataset, save_dataset
 from dlvc.features import FEATURE_NAMES
-from dlvc.features.scaler import Scale
+from dlvc.features.scaler import Scaler
 from dlvc.models.lenet import LeNet
 from dlvc.params.reader import Params
-from dlvc.training.summary import layer_table
-from dvcview.files.artifacts import write_csv, write_json, write_npy, write_pickle, write_weights
+from dlvc.training.summary import summarize
+from dlvc.training.weights import write_weights
+from dvcview.files.artifacts import write_csv, write_json, write_npy, write_pickle
 from dvcview.project.lockfile import Pipeline, StageState
 from dvcview.verify.contract import Outs
 from tests.imports import ROOT
@@ -49,9 +50,9 @@ def images(folder, shape):
 def features(root):
     folder, rng = root / "data/features", np.random.default_rng(2)
     train = rng.random((TRAIN, 9))
-    scale = Scale.of(train)
+    scale = Scaler.fit(train)
     for part, raw in (("train", train), ("test", rng.random((TEST, 9)))):
-        write_pickle(folder / f"{part}Feats.pkl", scale.normalise(raw))
+        write_pickle(folder / f"{part}Feats.pkl", scale.transform(raw))
         write_npy(folder / f"{part}_unnormalised.npy", raw)
         labels = np.load(root / f"data/photos/{part}_labels.npy")
         write_pickle(folder / f"{part}Label.pkl", labels)
@@ -87,7 +88,7 @@ def lenet(folder, update_losses):
             for name, row in zip(CLASSES, counts.tolist(), strict=True)
         ],
     )
-    table = layer_table(model, torch.zeros(1, 28, 28, dtype=torch.uint8))
+    table = summarize(model, torch.zeros(1, 28, 28, dtype=torch.uint8))
     write_csv(folder / "layers.csv", [vars(row) for row in table])
     for name in ("loss", "accuracy", "confusion", "conv1", "conv2", "update_losses"):
         picture(folder / f"{name}.png")
@@ -95,8 +96,8 @@ def lenet(folder, update_losses):
 
 
 @pytest.fixture(scope="session")
-def sound(tmp_path_factory):
-    root = tmp_path_factory.mktemp("sound")
+def intact(tmp_path_factory):
+    root = tmp_path_factory.mktemp("intact")
     images(root / "data/digits", (28, 28))
     images(root / "data/photos", (32, 32, 3))
     features(root)
@@ -106,8 +107,8 @@ def sound(tmp_path_factory):
 
 
 @pytest.fixture
-def root(sound, tmp_path):
-    return shutil.copytree(sound, tmp_path / "project")
+def root(intact, tmp_path):
+    return shutil.copytree(intact, tmp_path / "project")
 
 
 STATES = {
@@ -123,11 +124,11 @@ STATES = {
 }  # fmt: skip
 
 
-def complaints(root, folder):
+def failures(root, folder):
     outs = Outs(root, STATES[folder])
     found = {}
     for contract in CONTRACTS[outs.state.stage]:
-        for complaint in contract.complaints(outs):
+        for complaint in contract.violations(outs):
             found.setdefault(outs.name(contract.file), []).append(complaint)
     return found
 
@@ -138,7 +139,7 @@ def test_there_is_a_contract_for_every_stage_of_the_pipeline_in_its_order():
 
 @pytest.mark.parametrize("folder", list(STATES))
 def test_what_a_stage_leaves_keeps_its_contract(root, folder):
-    assert complaints(root, folder) == {}
+    assert failures(root, folder) == {}
 
 
 def edit_json(name, **values):
@@ -322,7 +323,7 @@ BROKEN = [
 @pytest.mark.parametrize(("folder", "file", "damage", "said"), BROKEN)
 def test_a_broken_promise_is_named(root, folder, file, damage, said):
     damage(root)
-    found = complaints(root, folder)
+    found = failures(root, folder)
     name = f"{folder}/{file}" if file else folder
     with pytest.raises(AssertionError, match=said):
         raise AssertionError("; ".join(found.get(name, [])))
@@ -333,8 +334,8 @@ def test_the_losses_of_updates_are_as_many_as_updates(root):
     state = StageState("update_rules@per_batch", "", {}, {}, STATES[LENET].outs)
     outs = Outs(root, state)
     (contract,) = [one for one in CONTRACTS[state.stage] if one.file == "update_losses.npy"]
-    assert contract.complaints(outs) == []
+    assert contract.violations(outs) == []
     edit_npy(f"{LENET}/update_losses.npy", lambda x: x[1:])(root)
-    assert contract.complaints(outs) == ["float32 (5,), expected float32 (6,)"]
+    assert contract.violations(outs) == ["float32 (5,), expected float32 (6,)"]
     edit_npy(f"{LENET}/update_losses.npy", lambda x: np.full(6, np.inf, np.float32))(root)
-    assert contract.complaints(outs) == ["has losses that are not finite"]
+    assert contract.violations(outs) == ["has losses that are not finite"]

@@ -1,4 +1,4 @@
-"""Metrics beside those of HEAD: exactly, within a tolerance, or not at all, and which it was."""
+"""Metrics are compared with HEAD's exactly, within a tolerance, or not at all."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_another_archive_is_refused_and_not_kept(
     content = published[0]
     bad = content[: len(content) // 2] if damage == "truncated" else b"another archive"
     server.files[f"/{NAME}"] = bad
-    with pytest.raises(UserError, match=rf"{NAME} gave {len(bad)} bytes .* not kept") as caught:
+    with pytest.raises(UserError, match=rf"{NAME} sent {len(bad)} bytes .* not kept") as caught:
         load_cifar10(tmp_path, server.address)
     assert CIFAR10.tgz_md5 in str(caught.value)
     assert not list((tmp_path / "cifar10").iterdir())
@@ -157,21 +157,21 @@ HOSTILE = {
     "a terminal": (member("batches/tty", type=tarfile.CHRTYPE, devmajor=5), "is a link, a device"),
     "a pipe": (member("batches/pipe", type=tarfile.FIFOTYPE), "is a link, a device"),
     "an unknown type": (member("batches/odd", type=b"Z"), "is a link, a device"),
-    "a wanted member twice": (member("batches/one", b"x"), "is there twice"),
-    "the same by another name": (member("batches/./one", b"x"), "is there twice"),
+    "a wanted member twice": (member("batches/one", b"x"), "occurs twice"),
+    "the same by another name": (member("batches/./one", b"x"), "occurs twice"),
     "a member too large": (member("zeros", bytes(40_000_001)), "unpacks to 40000001 bytes"),
     "a size from an extension": (
         member("zeros", b"x", pax_headers={"size": str(2**50)}),
         f"unpacks to {2**50} bytes",
     ),
     "a negative size": (member("zeros", pax_headers={"size": "-1024"}), "unpacks to -1024 bytes"),
-    "holes": (member("holes", b"x", pax_headers=SPARSE), "or has holes"),
+    "holes": (member("holes", b"x", pax_headers=SPARSE), "is sparse or"),
     "a name with an end": (member("a", pax_headers={"path": "a\0b"}), "not a readable .tar.gz"),
     "a long extension": (
         member("a", pax_headers={"comment": "1" * 50_000}),
-        "a header is longer than any honest one",
+        "a header is longer than the limit",
     ),
-    "a long name": (member("a/" * 50_000 + "a"), "a header is longer than any honest one"),
+    "a long name": (member("a/" * 50_000 + "a"), "a header is longer than the limit"),
 }
 
 
@@ -193,13 +193,13 @@ def test_a_hostile_member_is_refused_although_nobody_wants_it(
 
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
     path = pack(tmp_path / "a.tar.gz", *(member(f"empty-{n}") for n in range(19)))
-    with pytest.raises(UserError, match="'batches/two' is one of more than 20"):
+    with pytest.raises(UserError, match="'batches/two' exceeds the limit of 20 members"):
         dict(read_members(path, WANTED))
 
 
 def test_too_much_in_all_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cifar10, "LARGEST_TOTAL", 1999)
-    with pytest.raises(UserError, match="'batches/two' is where the archive exceeds 1999 bytes"):
+    with pytest.raises(UserError, match="'batches/two' exceeds the limit of 1999 bytes for"):
         dict(read_members(pack(tmp_path / "a.tar.gz"), WANTED))
 
 
@@ -222,7 +222,7 @@ def test_a_bomb_of_a_header_does_not_fill_the_memory(tmp_path: Path) -> None:
 
 def test_a_missing_and_a_changed_member_are_named(tmp_path: Path) -> None:
     path = pack(tmp_path / "a.tar.gz")
-    with pytest.raises(UserError, match=r"a\.tar\.gz: member 'batches/three' is not in it"):
+    with pytest.raises(UserError, match=r"a\.tar\.gz: member 'batches/three' is missing"):
         dict(read_members(path, {**WANTED, "batches/three": "0"}))
     with pytest.raises(UserError, match=r"member 'batches/two' has md5 .*, expected 0; remove"):
         dict(read_members(path, {**WANTED, "batches/two": "0"}))
@@ -240,8 +240,11 @@ def test_an_archive_that_ends_anywhere_is_refused_or_whole(tmp_path: Path) -> No
 IMAGES_OF_TWO = np.zeros((2, 32, 32, 3), np.uint8)
 BAD_BATCHES: dict[str, tuple[Callable[[], bytes], str]] = {
     "no dictionary": (lambda: pickle.dumps([1], 2), "expected a dictionary"),
-    "no data": (lambda: pickle.dumps({"labels": [1]}, 2), "data are no array"),
-    "a label too few": (lambda: python2_batch(IMAGES_OF_TWO, [1]), "labels are 1, expected"),
+    "no data": (lambda: pickle.dumps({"labels": [1]}, 2), "data are not an array"),
+    "a label too few": (
+        lambda: python2_batch(IMAGES_OF_TWO, [1]),
+        "labels are a list of 1, expected",
+    ),
     "a label too large": (lambda: python2_batch(IMAGES_OF_TWO, [1, 10]), "not all integers"),
     "something that runs": (lambda: b"cos\nsystem\n(S'true'\ntR.", "names 'os.system'"),
     "other data": (
@@ -263,5 +266,5 @@ def test_a_member_that_is_no_batch_is_named(content: Callable[[], bytes], proble
 def test_without_names_of_classes_it_says_so() -> None:
     for names in ([], ["cat"] * 9, [1] * 10, None):
         content = pickle.dumps({"label_names": names}, 2)
-        with pytest.raises(UserError, match="m: it has no label_names"):
+        with pytest.raises(UserError, match="m: its label_names are not a list of ten names"):
             cifar10.parse_classes(content, "m")

@@ -80,7 +80,7 @@ BAD = {
     "negative label": ({"train_labels": np.array([0, 1, -1, 0, 0])}, "train_labels.*labels -1"),
     "no test image": (
         {"test_images": np.zeros((0, 28, 28), np.uint8), "test_labels": np.zeros(0, int)},
-        "test_images: no image",
+        "test_images: contains no images",
     ),
     "one label too few": ({"train_labels": np.array([0, 1, 1, 0])}, r"\(4,\), expected int64 \(5,"),
     "labels of another type": ({"test_labels": np.zeros(2, np.int32)}, "int32"),
@@ -88,7 +88,7 @@ BAD = {
     "another size": ({"test_images": np.zeros((2, 27, 28), np.uint8)}, r"\(2, 27, 28\)"),
     "photos to test digits": (
         {"test_images": np.zeros((2, 32, 32, 3), np.uint8)},
-        r"test_images: images \(32, 32, 3\), expected \(28, 28\)",
+        r"test_images: found images of shape \(32, 32, 3\), expected \(28, 28\)",
     ),
 }
 

@@ -119,13 +119,13 @@ LIES = {
     "billions": (header(0x803, 2**32 - 1, 28, 28) + bytes(784), "N up to 60000"),
     "one too many": (
         header(0x803, 3, 28, 28) + bytes(2 * 784),
-        "2352 bytes, it has 1568;",
+        "2352 bytes, but the file has 1568;",
     ),
     "one too few": (
         header(0x803, 1, 28, 28) + bytes(2 * 784),
-        "784 bytes, it has more than",
+        "784 bytes, but the file has more than",
     ),
-    "a byte behind it": (IMAGES + b"\0", "announces 1568 bytes, it has more than"),
+    "a byte behind it": (IMAGES + b"\0", "announces 1568 bytes, but the file has more than"),
 }
 
 
@@ -160,7 +160,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         for _ in range(2**8):
             file.write(bytes(2**20))  # 256 MB, packed into 1 MB
     tracemalloc.start()
-    with pytest.raises(UserError, match="it has more than 1568"):
+    with pytest.raises(UserError, match="the file has more than 1568"):
         read_idx(path, (28, 28))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -9,16 +9,17 @@ from torch import nn
 from dlvc.exercises.model_costs import (
     activation_rows,
     cost,
-    kept_for_backward,
     model_costs,
     size_rows,
+    stored_bytes,
 )
+from dlvc.models.lenet import LeNet
 from dlvc.models.mlp.network import MLP
 
 
 def test_a_linear_layer_costs_what_is_counted_by_hand():
     """4 * 3 weights and 3 biases; a multiplication and an addition a weight; it keeps its input."""
-    found = cost("linear", lambda: nn.Linear(4, 3), torch.rand(3, 4))
+    found = cost("linear", lambda: nn.Linear(4, 3), torch.rand(3, 4, device="meta"))
     assert found.parameters == 15
     assert found.operations == 2 * 4 * 3
     assert found.parameter_bytes == 4 * 15
@@ -54,7 +55,7 @@ def test_operations_are_two_a_weight_and_place(models):
 def test_what_is_kept_does_not_count_the_parameters_and_grows_with_the_batch():
     model = MLP()
     batch = torch.zeros(5, 28, 28, dtype=torch.uint8)
-    one, two = (kept_for_backward(model, [batch[:n]]) for n in (1, 2))
+    one, two = (stored_bytes(model, [batch[:n]]) for n in (1, 2))
     assert 0 < one < two < 4 * 28 * 28 * 400  # the first layer's weights alone would be that
 
 
@@ -73,3 +74,11 @@ def test_lenets_sizes_follow_the_images_and_its_convolutions_do_not():
     assert of[32, 2]["convolution_output"] == "2x16x5x5"
     assert of[64, 2]["convolution_output"] == "2x16x13x13"
     assert of[64, 1]["parameters"] == 61_706 + 120 * 16 * (13 * 13 - 5 * 5)
+
+
+@pytest.mark.parametrize("model_fn", [MLP, LeNet])
+def test_counting_without_values_gives_what_a_real_batch_stores(model_fn):
+    real = stored_bytes(model_fn(), [torch.zeros(5, 28, 28, dtype=torch.uint8)])
+    with torch.device("meta"):
+        model, batch = model_fn(), torch.zeros(5, 28, 28, dtype=torch.uint8)
+    assert stored_bytes(model, [batch]) == real

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from dlvc.exercises.lenet import train_long
-from dlvc.exercises.mlp import (
-    train_batch_sizes,
-    train_momentum,
-    train_per_epoch,
-    train_per_sample,
-    train_sgd,
+from dlvc.exercises import (
+    batch_sizes,
+    lenet,
+    momentum,
+    per_epoch,
+    per_sample,
+    perceptron,
+    resnet,
+    sgd,
 )
-from dlvc.exercises.perceptron import train_at_rates
-from dlvc.exercises.resnet import train_resnet
-from dlvc.exercises.trainings import Trainings, some
+from dlvc.exercises.trainings import Trainings, subset
 from dlvc.params.schema import (
     BatchSizeExercise,
     MomentumExercise,
@@ -42,7 +42,7 @@ def place(tmp_path, monkeypatch):
 def trainings_on(*shape, dtype=np.uint8, seeds=range(3, 4)):
     rng = np.random.default_rng(1)
     samples = [
-        Samples.of((rng.random((n, *shape)) * 255).astype(dtype), np.arange(n) % 10, CPU)
+        Samples.from_numpy((rng.random((n, *shape)) * 255).astype(dtype), np.arange(n) % 10, CPU)
         for n in (40, 20)
     ]
     return Trainings("claims@some", {}, seeds, PLAIN, *samples)
@@ -63,7 +63,7 @@ def epochs_by_training(trainings):
 def test_per_batch_gets_as_many_updates_as_per_epoch(digits):
     """40 images in batches of 10: 4 updates an epoch, so 8 epochs of one are 2 of the other."""
     settings = TrainingExercise(**SHARED, epochs=8, learning_rate=0.1, batch_size=10)
-    train_per_epoch(settings, digits)
+    per_epoch.train(settings, digits)
     assert epochs_by_training(digits) == {"per batch": 2, "per epoch": 8}
     last = {row["training"]: row["updates"] for row in digits.rows}
     assert last == {"per batch": 8, "per epoch": 8}
@@ -71,7 +71,7 @@ def test_per_batch_gets_as_many_updates_as_per_epoch(digits):
 
 def test_per_sample_trains_at_every_rate(digits):
     settings = PerSampleExercise(**SHARED, epochs=1, learning_rates=[0.01, 0.1])
-    train_per_sample(settings, digits)
+    per_sample.train(settings, digits)
     assert epochs_by_training(digits) == {"rate 0.01": 1, "rate 0.1": 1}
     assert {row["updates"] for row in digits.rows} == {40}
 
@@ -80,7 +80,7 @@ def test_batch_sizes_are_tried_by_both(digits):
     settings = BatchSizeExercise(
         **SHARED, epochs=2, learning_rate=1e-4, sgd_learning_rate=0.01, batch_sizes=[10, 16]
     )
-    train_batch_sizes(settings, digits)
+    batch_sizes.train(settings, digits)
     each = [(f"SGD {size}", f"Adam {size}", f"SGD {size}, own rate") for size in (10, 16)]
     assert epochs_by_training(digits) == dict.fromkeys(sum(each, ()), 2)
     last = {row["training"]: row["train_loss"] for row in digits.rows}
@@ -90,7 +90,7 @@ def test_batch_sizes_are_tried_by_both(digits):
 
 def test_sgd_gets_more_epochs_than_adam(digits):
     settings = SGDExercise(**SHARED, epochs=4, adam_epochs=2, learning_rate=1e-4, batch_size=20)
-    train_sgd(settings, digits)
+    sgd.train(settings, digits)
     assert epochs_by_training(digits) == {"Adam": 2, "SGD": 4}
 
 
@@ -99,7 +99,7 @@ def test_the_larger_rate_is_the_one_that_momentum_comes_to(digits):
     settings = MomentumExercise(
         **SHARED, epochs=30, learning_rate=1e-4, batch_size=40, momentum=0.9
     )
-    train_momentum(settings, digits)
+    momentum.train(settings, digits)
     last = {row["training"]: row["train_loss"] for row in digits.rows}
     fell = {name: digits.rows[0]["train_loss"] - loss for name, loss in last.items()}
     assert 5 * fell["SGD"] < fell["momentum"] < fell["larger rate"] < 2 * fell["momentum"]
@@ -108,14 +108,14 @@ def test_the_larger_rate_is_the_one_that_momentum_comes_to(digits):
 def test_a_perceptron_is_trained_at_every_rate():
     features = trainings_on(9, dtype=np.float32)
     settings = PerceptronExercise(**SHARED, epochs=2, learning_rates=[0.001, 10], batch_size=40)
-    train_at_rates(settings, features)
+    perceptron.train(settings, features)
     assert epochs_by_training(features) == {"rate 0.001": 2, "rate 10": 2}
 
 
 def test_lenet_keeps_its_kernels_from_before_and_after(digits):
     digits.seeds = range(3, 5)
     settings = TrainingExercise(**SHARED, epochs=1, learning_rate=0.01, batch_size=20)
-    train_long(settings, digits)
+    lenet.train(settings, digits)
     kernels = digits.arrays["conv1"]
     assert kernels.shape == (2, 2, 6, 5, 5)
     assert not np.array_equal(kernels[:, 0], kernels[:, 1])
@@ -125,7 +125,7 @@ def test_lenet_keeps_its_kernels_from_before_and_after(digits):
 def test_resnet_is_trained_on_photographs():
     photos = trainings_on(32, 32, 3)
     settings = ResNetExercise(**SHARED, epochs=1, learning_rate=1e-4, batch_size=20, image_size=32)
-    train_resnet(settings, photos)
+    resnet.train(settings, photos)
     assert epochs_by_training(photos) == {"ResNet-18": 1}
 
 
@@ -133,7 +133,7 @@ def test_a_training_that_diverges_is_told_and_the_others_go_on(digits):
     settings = BatchSizeExercise(
         **SHARED, epochs=3, learning_rate=1e30, sgd_learning_rate=1e30, batch_sizes=[10]
     )
-    train_batch_sizes(settings, digits)
+    batch_sizes.train(settings, digits)
     assert {"training": "SGD 10", "seed": 3} in digits.diverged
     finite = [row["train_loss"] for row in digits.rows]
     assert np.isfinite(finite).all()
@@ -141,9 +141,9 @@ def test_a_training_that_diverges_is_told_and_the_others_go_on(digits):
 
 def test_some_images_are_drawn_by_the_seed_and_none_twice():
     samples = Samples(torch.arange(100), torch.arange(100))
-    ten, again, other = (some(samples, 10, seed) for seed in (1, 1, 2))
+    ten, again, other = (subset(samples, 10, seed) for seed in (1, 1, 2))
     assert len(set(ten.labels.tolist())) == 10
     assert torch.equal(ten.images, again.images)
     assert not torch.equal(ten.images, other.images)
     assert torch.equal(ten.images, ten.labels)
-    assert some(samples, 100, 1) is samples
+    assert subset(samples, 100, 1) is samples

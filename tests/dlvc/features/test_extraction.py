@@ -56,7 +56,7 @@ def test_a_setting_moves_the_features_it_names_and_no_other(rgb_images, setting,
 
 
 def test_levels_bound_the_gray_levels():
-    with pytest.raises(ValueError, match="expected all below levels = 16"):
+    with pytest.raises(ValueError, match="expected less than levels = 16"):
         extract(np.full((1, 8, 8), 16, np.uint8), glcm_levels=16)
 
 

@@ -126,13 +126,13 @@ def test_a_negative_has_the_same_properties(images):
     ("distance", "angle"), [(8, 0), (8, math.pi), (6, math.pi / 2), (6, -math.pi / 2)]
 )
 def test_an_image_without_a_pair_is_refused(distance, angle):
-    with pytest.raises(ValueError, match="6 x 8 pixels are too small: no two of their pixels lie"):
+    with pytest.raises(ValueError, match="6 x 8 pixels are too small: no two of their pixels are"):
         cooccurring_pairs(np.zeros((1, 6, 8), np.uint8), distance, angle)
 
 
 def test_a_gray_level_out_of_range_is_refused():
     assert cooccurring_pairs(HARALICK, levels=4)
-    with pytest.raises(ValueError, match="a gray level is 3, expected all below levels = 3"):
+    with pytest.raises(ValueError, match="a gray level is 3, expected less than levels = 3"):
         cooccurring_pairs(HARALICK, levels=3)
 
 

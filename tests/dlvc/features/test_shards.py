@@ -66,8 +66,8 @@ def test_only_what_is_missing_or_damaged_is_made_again_and_it_is_named(photos, c
     before = {number: made.file(number).stat().st_mtime_ns for number in (0, 1, 3, 4, 6)}
     assert made.missing() == [2, 5]
     said = capsys.readouterr().err
-    assert f"{made.file(5)}: damaged, made again" in said
-    assert f"{made.folder}: 2-of-7 missing, made now" in said
+    assert f"{made.file(5)}: damaged; computing it again" in said
+    assert f"{made.folder}: computing missing shards: 2-of-7" in said
     made.make_missing()
     assert [part.tobytes() for part in made.merge()] == expected
     assert before == {number: made.file(number).stat().st_mtime_ns for number in before}
@@ -76,14 +76,14 @@ def test_only_what_is_missing_or_damaged_is_made_again_and_it_is_named(photos, c
 def test_shards_of_another_number_are_named_and_left(photos, capsys):
     made = make_shard(PHOTOS, settings(), "0/7")
     Shards(PHOTOS, settings(shards=2)).make_missing()
-    assert "shards of 7 are not used, features.shards is 2" in capsys.readouterr().err
+    assert "ignoring *-of-7, because features.shards is 2" in capsys.readouterr().err
     assert Path(made).exists()
 
 
 def test_two_that_make_one_shard_do_not_meet_in_one_file(photos, monkeypatch):
     """A scheduler that has given a task up begins it anew, and the first one still writes."""
     made = Shards(PHOTOS, settings(shards=2))
-    write, names = shards.write_sealed, []
+    write, names = shards.write_checksummed, []
 
     def write_and_be_overtaken(path, content):
         names.append(path.name)
@@ -92,7 +92,7 @@ def test_two_that_make_one_shard_do_not_meet_in_one_file(photos, monkeypatch):
             made.make(0, lambda _: None)
         write(path, content)
 
-    monkeypatch.setattr(shards, "write_sealed", write_and_be_overtaken)
+    monkeypatch.setattr(shards, "write_checksummed", write_and_be_overtaken)
     made.make(0, lambda _: None)
     assert len(set(names)) == 2
     assert [file.name for file in made.folder.iterdir()] == ["0-of-2"]
@@ -120,7 +120,7 @@ def test_a_shard_that_cannot_be_is_refused(wrong, photos):
 def test_a_shard_that_is_complete_is_not_made_again(photos):
     made = make_shard(PHOTOS, settings(), "1/3")
     changed = Path(made).stat().st_mtime_ns
-    assert make_shard(PHOTOS, settings(), "1/3") == f"{made} is complete already"
+    assert make_shard(PHOTOS, settings(), "1/3") == f"{made} is already complete"
     assert Path(made).stat().st_mtime_ns == changed
 
 

@@ -7,7 +7,7 @@ from torchvision.models import densenet121
 from torchvision.transforms.functional import to_tensor
 
 from dlvc.models.densenet import DenseNet121
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.summary import count_parameters
 
 
@@ -22,7 +22,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def model() -> DenseNet121:
-    return initialise(lambda: DenseNet121(image_size=32), seed=40).eval()
+    return init_model(lambda: DenseNet121(image_size=32), seed=40).eval()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_its_kernels_are_those_that_the_lecture_looks_at(model):
 
 
 def test_photographs_are_enlarged_as_red_green_and_blue_planes():
-    model = initialise(lambda: DenseNet121(image_size=48), seed=40).eval()
+    model = init_model(lambda: DenseNet121(image_size=48), seed=40).eval()
     seen = []
     model.net.register_forward_pre_hook(lambda _net, inputs: seen.append(inputs[0]))
     photos = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)

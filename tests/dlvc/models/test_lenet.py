@@ -5,13 +5,13 @@ from scipy.signal import correlate2d
 from scipy.special import log_softmax
 
 from dlvc.models.lenet import LeNet
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.summary import count_parameters
 
 
 @pytest.fixture(scope="module")
 def model() -> LeNet:
-    return initialise(LeNet, seed=29)
+    return init_model(LeNet, seed=29)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from dlvc.models.mlp.network import MLP
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.summary import count_parameters
 
 
@@ -12,7 +12,7 @@ def test_it_has_the_parameters_of_784_400_256_10():
 
 
 def test_its_scores_are_those_of_numpy_in_float64():
-    model = initialise(MLP, seed=24)
+    model = init_model(MLP, seed=24)
     digits = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
     weights = {name: value.double().numpy() for name, value in model.state_dict().items()}
 

@@ -4,12 +4,12 @@ import torch
 from torch import nn
 
 from dlvc.models.perceptron import Perceptron, one_hot_mse
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.summary import count_parameters
 
 
 def test_its_probabilities_are_those_of_numpy_in_float64():
-    model = initialise(lambda: Perceptron(9), seed=5)
+    model = init_model(lambda: Perceptron(9), seed=5)
     features = np.random.default_rng(0).normal(size=(6, 9)).astype(np.float32)
     weight, bias = model.L.weight.detach().double().numpy(), model.L.bias.detach().double().numpy()
 

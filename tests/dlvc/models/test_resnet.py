@@ -6,12 +6,12 @@ import torch
 from torchvision.models import resnet18
 
 from dlvc.models.resnet import ResNet18
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.summary import count_parameters
 
 
 def test_it_gives_log_probabilities_of_ten_classes():
-    model = initialise(lambda: ResNet18(image_size=32), seed=1).eval()
+    model = init_model(lambda: ResNet18(image_size=32), seed=1).eval()
     photos = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
     outputs = model(photos)
     assert outputs.shape == (3, 10)

@@ -19,9 +19,10 @@ from dlvc.params.overrides import (
     parse_overrides,
     read_profile,
 )
-from dlvc.params.reader import flatten, read_params
+from dlvc.params.reader import read_params
 from dvcview.errors import UserError
 from dvcview.files.artifacts import read_yaml
+from dvcview.project.params import flatten
 from tests.examples import examples
 from tests.imports import ROOT
 
@@ -108,31 +109,31 @@ def test_a_profile_can_be_taken_back_with_the_default_one(project):
 def test_an_unknown_profile_is_one_line_with_those_there_are(project, name):
     with pytest.raises(UserError, match="allowed: course, default, laptop") as caught:
         read_profile(name)
-    assert one_line(caught).startswith(f"profile {name!r} is not known")
+    assert one_line(caught).startswith(f"unknown profile {name!r}")
 
 
 # what stands in profiles/mine.yaml, what the message has to say
 BAD_PROFILES = {
-    "nothing": ("", "it is empty; expected sections as in params.yaml"),
-    "a list": ("[lenet]", "it is ['lenet']; expected sections"),
-    "a long text": ("many words " * 99, "it is 'many words many"),
-    "unknown section": ("lenot: {epochs: 3}", "lenot is not known; did you mean lenet?"),
-    "unknown key": ("lenet: {epoch: 3}", "lenet.epoch is not known; did you mean epochs?"),
-    "unknown section without a key": ("lenot: {}", "lenot is not known; did you mean lenet?"),
+    "nothing": ("", "the content is empty; expected sections as in params.yaml"),
+    "a list": ("[lenet]", "the content is ['lenet']; expected sections"),
+    "a long text": ("many words " * 99, "the content is 'many words many"),
+    "unknown section": ("lenot: {epochs: 3}", "unknown key lenot; did you mean lenet?"),
+    "unknown key": ("lenet: {epoch: 3}", "unknown key lenet.epoch; did you mean epochs?"),
+    "unknown section without a key": ("lenot: {}", "unknown key lenot; did you mean lenet?"),
     "section without a key": ("lenet: {}", "lenet.learning_rate is missing"),
-    "section without a value": ("lenet:", "lenet is empty; it should be a section"),
+    "section without a value": ("lenet:", "lenet is empty; expected a section"),
     "value for a section": (
         "data: {digits: mnist}",
-        "data.digits is 'mnist'; it should be a section",
+        "data.digits is 'mnist'; expected a section",
     ),
     "section for a value": ("lenet: {epochs: {a: 3}}", "epochs is a value, not a section"),
     "nothing for a value": ("lenet: {epochs: {}}", "lenet.epochs is {}; allowed: integer"),
     "wrong value": ("lenet: {epochs: many}", "lenet.epochs is 'many'; allowed: integer"),
-    "number as a key": ("lenet: {1: 2}", "lenet.1 is not known; allowed: learning_rate"),
+    "number as a key": ("lenet: {1: 2}", "unknown key lenet.1; allowed: learning_rate"),
     "section in itself": ("lenet: &a {seed: *a}", "line 1: not valid YAML (aliases are not"),
     "key of a value that cannot be shown": (
         'lenet: {epochs: {"\\e": 3}}',
-        r"lenet.epochs.'\x1b' is",
+        r"unknown key lenet.epochs.'\x1b';",
     ),
     "no YAML": ("lenet: {epochs: 3", "not valid YAML"),
 }
@@ -159,38 +160,38 @@ def test_a_bad_params_yaml_is_named_and_not_the_overlay_on_it(project):
 BAD_WORDS = {
     "no dashes": (
         ["lenet.epochs", "3"],
-        "'lenet.epochs' is not understood; expected --section.key",
+        "unknown argument 'lenet.epochs'; expected --section.key",
     ),
-    "one dash": (["-lenet.epochs", "3"], "'-lenet.epochs' is not understood"),
+    "one dash": (["-lenet.epochs", "3"], "unknown argument '-lenet.epochs'"),
     "no value": (["--lenet.seed", "3", "--lenet.epochs"], "--lenet.epochs has no value"),
-    "two values": (["--lenet.epochs", "3", "4"], "'4' is not understood"),
-    "only dashes": (["--", "3"], "'' is not known; allowed: runtime, data"),
-    "no key": (["--=3"], "'' is not known; allowed: runtime, data"),
-    "no key after the dot": (["--lenet.=3"], "lenet.'' is not known; allowed: learning_rate"),
-    "unknown key": (["--lenet.epoch", "3"], "lenet.epoch is not known; did you mean epochs?"),
+    "two values": (["--lenet.epochs", "3", "4"], "unknown argument '4'"),
+    "only dashes": (["--", "3"], "unknown key ''; allowed: runtime, data"),
+    "no key": (["--=3"], "unknown key ''; allowed: runtime, data"),
+    "no key after the dot": (["--lenet.=3"], "unknown key lenet.''; allowed: learning_rate"),
+    "unknown key": (["--lenet.epoch", "3"], "unknown key lenet.epoch; did you mean epochs?"),
     "key of a value": (["--lenet.epochs.first", "3"], "epochs is a value, not a section"),
     "no number": (
         ["--lenet.epochs=--lenet.seed"],
         "lenet.epochs is '--lenet.seed'; allowed: integer",
     ),
     "empty value": (["--lenet.epochs="], "lenet.epochs is empty; allowed: integer"),
-    "section": (["--lenet", "{epochs: 3, epoch: 4}"], "lenet.epoch is not known; did you mean"),
+    "section": (["--lenet", "{epochs: 3, epoch: 4}"], "unknown key lenet.epoch; did you mean"),
     "the same twice": (["--lenet.seed=3", "--lenet.seed=4"], "--lenet.seed is given twice"),
     "twice, once in its section": (
         ["--lenet={seed: 3}", "--lenet.seed=4"],
         "--lenet.seed is given twice",
     ),
-    "sign of Hydra's": (["--+lenet.seed=3"], "'+lenet' is not known; did you mean lenet?"),
-    "sign of Hydra's for taking away": (["--~lenet.seed=3"], "'~lenet' is not known"),
-    "a long word": (["x" * 5000], "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx... is not understood"),
-    "a long key": (["--lenet.seed" + ".x" * 5000, "3"], "lenet.seed.x.x.x.... is not known"),
+    "sign of Hydra's": (["--+lenet.seed=3"], "unknown key '+lenet'; did you mean lenet?"),
+    "sign of Hydra's for taking away": (["--~lenet.seed=3"], "unknown key '~lenet'"),
+    "a long word": (["x" * 5000], "unknown argument 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."),
+    "a long key": (["--lenet.seed" + ".x" * 5000, "3"], "unknown key lenet.seed.x.x.x...."),
     "a long value": (["--lenet.seed", "[" * 5000], "--lenet.seed '[[[["),
     "a password": (["--data.digits.path", "x://me:" + "sesame/" * 9 + "@x"], "is 'x://***@x'; "),
     "no YAML": (["--lenet.epochs", "[1"], "--lenet.epochs '[1', line 1: not valid YAML"),
     "no such day": (["--lenet.epochs", "2020-13-45"], "not valid YAML (month"),
     "wrong truth": (["--lenet.epochs", "!!bool maybe"], "not valid YAML"),
     "two lines": (["--lenet.epochs", "a\nb"], r"lenet.epochs is 'a\nb'; allowed: integer"),
-    "key of two lines": (["--lenet.a\nb", "3"], r"lenet.'a\nb' is not known"),
+    "key of two lines": (["--lenet.a\nb", "3"], r"unknown key lenet.'a\nb'"),
 }
 
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dlvc.params.reader import Params, check_params, check_pictures, flatten, read_params
+from dlvc.params.reader import Params, check_params, check_pictures, read_params
 from dvcview.errors import UserError
 from dvcview.files.artifacts import parse_yaml, read_yaml
+from dvcview.project.params import flatten
 from tests.examples import examples
 from tests.imports import ROOT
 
@@ -157,14 +158,22 @@ WRONG_VALUES = [
     ("data.digits.source", "cifar10", "is 'cifar10'; allowed: 'bundled', 'mnist' or 'folder'"),
     ("data.digits.bundled.train", "6001", "is 6001; allowed: a multiple of 10"),
     ("data.digits.path", "7", "is 7; allowed: string"),
-    ("data.digits.path", '""', "is ''; allowed: one line of text, not empty"),
-    ("data.digits.path", r'"a\nb"', r"is 'a\nb'; allowed: one line of text, not empty"),
-    ("data.digits.path", r'"a\0"', r"is 'a\x00'; allowed: one line of text, not empty"),
+    ("data.digits.path", '""', "is ''; allowed: one non-empty line of text"),
+    ("data.digits.path", r'"a\nb"', r"is 'a\nb'; allowed: one non-empty line of text"),
+    ("data.digits.path", r'"a\0"', r"is 'a\x00'; allowed: one non-empty line of text"),
     ("data.digits.path", r'"\ud800"', r"is '\ud800'; allowed: "),
-    ("data.digits.path", "https://example.org", "is 'https://example.org'; allowed: a folder or"),
-    ("data.digits.path", "s3://me:my-secret@host/x", "is 's3://***@host/x'; allowed: a folder or"),
-    ("data.photos.path", "${oc.env:HOME}", "is '${oc.env:HOME}'; allowed: a folder or .zip on"),
-    ("data.photos.path", "???", "is '???'; allowed: a folder or .zip on this machine"),
+    (
+        "data.digits.path",
+        "https://example.org",
+        "is 'https://example.org'; allowed: a local folder",
+    ),
+    (
+        "data.digits.path",
+        "s3://me:my-secret@host/x",
+        "is 's3://***@host/x'; allowed: a local folder",
+    ),
+    ("data.photos.path", "${oc.env:HOME}", "is '${oc.env:HOME}'; allowed: a local folder or .zip"),
+    ("data.photos.path", "???", "is '???'; allowed: a local folder or .zip file"),
 ]
 
 
@@ -173,29 +182,29 @@ def test_a_wrong_value_is_one_line_with_its_key_and_what_is_allowed(tmp_path, ke
     check_message(tmp_path, with_value(key, written), f"{key} {said}")
 
 
-LENET = "it should be a section with the keys learning_rate, epochs, batch_size, seed, seeds"
-LBP = "it should be a section with the keys neighbours, radius, bins"
+LENET = "expected a section with the keys learning_rate, epochs, batch_size, seed, seeds"
+LBP = "expected a section with the keys neighbours, radius, bins"
 # old text, new text, what the message has to say
 WRONG_KEYS = {
-    "misspelt": ("  radius:", "  radus:", "features.lbp.radus is not known; did you mean radius?"),
+    "misspelt": ("  radius:", "  radus:", "unknown key features.lbp.radus; did you mean radius?"),
     "misspelt section": (
         "\nlenet:",
         "\nLenet:",
-        "Lenet is not known; did you mean lenet? allowed:",
+        "unknown key Lenet; did you mean lenet? allowed:",
     ),
-    "of another section": ("  epochs: 2 ", "  momentum: 0.9 #", "densenet.momentum is not known;"),
+    "of another section": ("  epochs: 2 ", "  momentum: 0.9 #", "unknown key densenet.momentum;"),
     "missing": (
         "  image_size: 32         # pixels",
         "  # ",
         "densenet.image_size is missing",
     ),
-    "flat": ("\nlenet:", "\nlenet.epochs: 3\nlenet:", "'lenet.epochs' is not known; allowed: run"),
-    "a number": ("\nlenet:", "\n1: 2\nlenet:", "1 is not known; allowed: runtime, data"),
-    "a truth": ("\nlenet:  ", "\nlenet:\n  true: 2 #", "lenet.True is not known; allowed: learn"),
-    "nothing": ("\nlenet:", "\n~: 2\nlenet:", "null is not known; allowed: runtime"),
-    "no letters": ("\nlenet:", '\n"": 2\nlenet:', "'' is not known; allowed: runtime"),
-    "a list": ("\nlenet:", "\n? [1, 2]\n: 3\nlenet:", "(1, 2) is not known; allowed: runtime"),
-    "two lines": ("\nlenet:", '\n"a\\nb": 2\nlenet:', r"'a\nb' is not known; allowed: runtime"),
+    "flat": ("\nlenet:", "\nlenet.epochs: 3\nlenet:", "unknown key 'lenet.epochs'; allowed: run"),
+    "a number": ("\nlenet:", "\n1: 2\nlenet:", "unknown key 1; allowed: runtime, data"),
+    "a truth": ("\nlenet:  ", "\nlenet:\n  true: 2 #", "unknown key lenet.True; allowed: learn"),
+    "nothing": ("\nlenet:", "\n~: 2\nlenet:", "unknown key null; allowed: runtime"),
+    "no letters": ("\nlenet:", '\n"": 2\nlenet:', "unknown key ''; allowed: runtime"),
+    "a list": ("\nlenet:", "\n? [1, 2]\n: 3\nlenet:", "unknown key (1, 2); allowed: runtime"),
+    "two lines": ("\nlenet:", '\n"a\\nb": 2\nlenet:', r"unknown key 'a\nb'; allowed: runtime"),
     "number for a section": ("\nlenet:", "\nlenet: 3\nx:", f"lenet is 3; {LENET} (and 1 more)"),
     "nothing for a section": ("\nlenet:", "\nlenet:\nx:", f"lenet is empty; {LENET}"),
     "text for a section": ("  lbp:", "  lbp: on\n  x:", f"features.lbp is 'on'; {LBP}"),
@@ -203,7 +212,7 @@ WRONG_KEYS = {
     "two mistakes": (
         "  radius: 2",
         "  r: 2",
-        "features.lbp.r is not known; allowed: neighbours, rad",
+        "unknown key features.lbp.r; allowed: neighbours, rad",
     ),
 }
 
@@ -223,10 +232,10 @@ def test_of_two_mistakes_the_first_is_told_and_the_other_is_counted(tmp_path):
 
 # what stands in the file, what the message has to say
 UNREADABLE = {
-    "nothing": (b"", ": it is empty; it should be a section with the keys runtime, data"),
-    "nothing but a comment": (b"# lenet\n", ": it is empty; it should be a section"),
-    "a list": (b"- runtime\n- data\n", ": it is ['runtime', 'data']; it should be a section"),
-    "text": (b"lenet\n", ": it is 'lenet'; it should be a section"),
+    "nothing": (b"", ": the content is empty; expected a section with the keys runtime, data"),
+    "nothing but a comment": (b"# lenet\n", ": the content is empty; expected a section"),
+    "a list": (b"- runtime\n- data\n", ": the content is ['runtime', 'data']; expected a section"),
+    "text": (b"lenet\n", ": the content is 'lenet'; expected a section"),
     "a key twice": (
         b"lenet: {epochs: 1}\nperceptron: 1\nlenet: {epochs: 2}\n",
         ', line 3: not valid YAML (found duplicate key "lenet"',
@@ -247,7 +256,7 @@ UNREADABLE = {
     "no such day": (b"data: 1\nlenet: 2020-13-45\n", ", line 2: not valid YAML (month"),
     "a number without end": (b"lenet: " + b"9" * 5000, ", line 1: not valid YAML (Exceeds"),
     "too many lists in lists": (b"- " * 600, ": not valid YAML (nested too deeply)"),
-    "too many brackets": (b"[" * 501, ": more than 500 brackets; write lists line by line"),
+    "too many brackets": (b"[" * 501, ": more than 500 brackets; write one list item per line"),
     "much too long": (b"#" * 20_001, ": 20001 characters long; allowed: at most 20000"),
     "a call": (b"lenet: !!python/object/apply:os.getcwd []\n", ", line 1: not valid YAML"),
 }
@@ -279,7 +288,7 @@ def test_a_path_where_nothing_is_is_refused_and_so_is_a_device(tmp_path, monkeyp
     hostile = ("$(touch marker)", "; touch marker", "`touch marker`", "-rf", "a b")
     for path in ("absent", "../../nowhere", "/dev/zero", "a" * 5000, *hostile):
         params = check_params(content_with({"data.digits.path": path}), "x")
-        with pytest.raises(UserError, match=r"^data\.digits\.path is '.*, where no folder and no"):
+        with pytest.raises(UserError, match=r"^data\.digits\.path is '.*, which is neither a"):
             check_pictures(params)
 
 

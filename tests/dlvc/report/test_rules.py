@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dlvc.evidence.lectures import read_lectures
 from dlvc.report.judge import RULES
-from dlvc.report.lectures import read_lectures
 from dlvc.report.rules.lenet import gradient_share
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED
 from tests.dlvc.report.made_up import Made

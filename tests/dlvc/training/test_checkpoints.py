@@ -20,15 +20,15 @@ from torch.nn import functional as F
 from dlvc.models.mlp import per_sample
 from dlvc.models.mlp.network import MLP
 from dlvc.training import checkpoints
+from dlvc.training.checkpoint_files import delete_complete
 from dlvc.training.checkpoints import Checkpoint
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.loop import fit, train_one_epoch
-from dlvc.training.optimizers import Adam, GradientDescent, Momentum
+from dlvc.training.optimizers import SGD, Adam
 from dlvc.training.samples import Samples
+from dlvc.training.weights import write_weights
 from dvcview.errors import UserError
-from dvcview.files.artifacts import write_weights
-from dvcview.files.hashes import md5_of
-from dvcview.run.lockfile_backup import forget_complete
+from dvcview.files.checksum import md5_of
 
 N, EPOCHS = 22, 3
 PARAMS = {"lenet.epochs": EPOCHS}
@@ -61,10 +61,10 @@ class Normalising(nn.Module):
 
 # model, optimizer, batch size, accumulate, one epoch
 TRAININGS = {
-    "per epoch": (Small, lambda w: GradientDescent(w, 0.1), 5, True, train_one_epoch),
-    "per batch": (Small, lambda w: GradientDescent(w, 0.1), 5, False, train_one_epoch),
-    "per sample": (MLP, lambda w: GradientDescent(w, 0.01), 1, False, per_sample.train_one_epoch),
-    "momentum": (Small, lambda w: Momentum(w, 0.01, 0.9), 5, False, train_one_epoch),
+    "per epoch": (Small, lambda w: SGD(w, 0.1), 5, True, train_one_epoch),
+    "per batch": (Small, lambda w: SGD(w, 0.1), 5, False, train_one_epoch),
+    "per sample": (MLP, lambda w: SGD(w, 0.01), 1, False, per_sample.train_one_epoch),
+    "momentum": (Small, lambda w: SGD(w, 0.01, 0.9), 5, False, train_one_epoch),
     "adam": (Small, lambda w: Adam(w, 1e-3), 5, False, train_one_epoch),
     "batch norm": (Normalising, lambda w: Adam(w, 1e-3), 5, False, train_one_epoch),
 }
@@ -74,12 +74,12 @@ class Killed(BaseException):
     """Nothing in the loop catches it, as nothing catches kill -9."""
 
 
-class Training:
+class Trainer:
     """One kind of training, in a process of its own as it were: nothing is shared but the disk."""
 
     def __init__(self, kind: str, samples: Samples, params=PARAMS, seed: int = 1) -> None:
         build, optimizer, self.batch_size, self.accumulate, self.one_epoch = TRAININGS[kind]
-        self.model = initialise(build, seed)
+        self.model = init_model(build, seed)
         self.optimizer = optimizer(self.model.parameters())
         self.generator = torch.Generator().manual_seed(seed)
         self.samples, self.params = samples, params
@@ -95,7 +95,7 @@ class Training:
                 yield
 
         with Checkpoint("lenet", self.params) as kept:
-            write = kept._may_be_left_here
+            write = kept._on_batch_end
 
             def count(state) -> None:
                 write(state)
@@ -103,7 +103,7 @@ class Training:
                 if self.points == leave_at:
                     raise Killed
 
-            kept._may_be_left_here = count
+            kept._on_batch_end = count
             return list(
                 fit(
                     self.model,
@@ -145,7 +145,7 @@ def everywhere(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "WITHIN_AN_EPOCH", 0)
     monkeypatch.setattr(checkpoints, "SHARE", 0)
     monkeypatch.setattr(per_sample, "AT_A_TIME", 5)
-    monkeypatch.setattr("dlvc.training.evaluation.EVALUATION_BATCH", 8)
+    monkeypatch.setattr("dlvc.training.evaluation.EVALUATION_BATCH_SIZE", 8)
     monkeypatch.setattr(checkpoints, "_source", lambda _module: b"")  # somebody may be editing
     # Thousands of checkpoints: what survives a power cut is not what is tested here.
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
@@ -157,16 +157,16 @@ def files(suffix: str = ".pt") -> list[Path]:
 
 @pytest.mark.parametrize("kind", TRAININGS)
 def test_left_at_any_point_it_ends_with_the_same_bits_and_the_same_curve(samples, kind):
-    whole = Training(kind, samples)
+    whole = Trainer(kind, samples)
     curve = whole.run(checkpoint=False)
-    every = Training(kind, samples)
+    every = Trainer(kind, samples)
     every.run()
     files(".complete.pt")[0].unlink()
     step = 9 if kind == "per sample" else 2  # its model is large
     for point in range(1, every.points + 1, step):
         with pytest.raises(Killed):
-            Training(kind, samples).run(leave_at=point)
-        again = Training(kind, samples)
+            Trainer(kind, samples).run(leave_at=point)
+        again = Trainer(kind, samples)
         assert as_text(again.run()) == as_text(curve), point
         assert again.bits() == whole.bits(), point
         assert again.points == every.points - point  # what was done is not done again
@@ -175,11 +175,11 @@ def test_left_at_any_point_it_ends_with_the_same_bits_and_the_same_curve(samples
 
 @pytest.mark.parametrize("kind", ["per batch", "batch norm"])
 def test_left_again_and_again_it_goes_on_each_time(samples, kind):
-    whole = Training(kind, samples)
+    whole = Trainer(kind, samples)
     curve = whole.run(checkpoint=False)
     last, times = None, 0
     while last is None:
-        training = Training(kind, samples)
+        training = Trainer(kind, samples)
         try:
             last = training.run(leave_at=2)
         except Killed:
@@ -204,15 +204,15 @@ def other_label(samples: Samples) -> Samples:
 @pytest.mark.parametrize("change", ["pixel", "label", "params", "seed", "kind", "threads", "code"])
 def test_the_checkpoint_of_another_state_is_never_used(samples, change, monkeypatch):
     with pytest.raises(Killed):
-        Training("per batch", samples).run(leave_at=7)
+        Trainer("per batch", samples).run(leave_at=7)
     threads = torch.get_num_threads()
     other = {
-        "pixel": lambda: Training("per batch", other_pixel(samples)),
-        "label": lambda: Training("per batch", other_label(samples)),
-        "params": lambda: Training("per batch", samples, {"lenet.epochs": EPOCHS + 1}),
-        "seed": lambda: Training("per batch", samples, seed=2),
-        "kind": lambda: Training("batch norm", samples),
-    }.get(change, lambda: Training("per batch", samples))()
+        "pixel": lambda: Trainer("per batch", other_pixel(samples)),
+        "label": lambda: Trainer("per batch", other_label(samples)),
+        "params": lambda: Trainer("per batch", samples, {"lenet.epochs": EPOCHS + 1}),
+        "seed": lambda: Trainer("per batch", samples, seed=2),
+        "kind": lambda: Trainer("batch norm", samples),
+    }.get(change, lambda: Trainer("per batch", samples))()
     if change == "threads":
         torch.set_num_threads(threads + 1)
     if change == "code":
@@ -226,16 +226,16 @@ def test_the_checkpoint_of_another_state_is_never_used(samples, change, monkeypa
 
 @pytest.mark.parametrize("where", [0, 31, 32, 1000, -1])
 def test_a_flipped_bit_is_noticed_and_the_training_begins_anew(samples, where, capsys):
-    whole = Training("adam", samples)
+    whole = Trainer("adam", samples)
     whole.run(checkpoint=False)
     with pytest.raises(Killed):
-        Training("adam", samples).run(leave_at=9)
+        Trainer("adam", samples).run(leave_at=9)
     (path,) = files()
     content = bytearray(path.read_bytes())
     content[where] ^= 1
     path.write_bytes(content)
     capsys.readouterr()
-    again = Training("adam", samples)
+    again = Trainer("adam", samples)
     again.run()
     assert "damaged, not used" in capsys.readouterr().err
     assert again.batches == EPOCHS * 5
@@ -244,35 +244,35 @@ def test_a_flipped_bit_is_noticed_and_the_training_begins_anew(samples, where, c
 
 def test_a_file_that_ends_too_early_is_a_damaged_one(samples):
     with pytest.raises(Killed):
-        Training("adam", samples).run(leave_at=9)
+        Trainer("adam", samples).run(leave_at=9)
     (path,) = files()
     for length in (0, 5, 32, 500):
         path.write_bytes(path.read_bytes()[:length])
         with pytest.raises(Killed):
-            Training("adam", samples).run(leave_at=1)
+            Trainer("adam", samples).run(leave_at=1)
 
 
 def test_what_was_learned_is_not_learned_again_until_dvc_knows_it(samples):
     """DVC writes dvc.lock after the stage has ended: a kill in between must not cost the work."""
-    first = Training("adam", samples)
+    first = Trainer("adam", samples)
     first.run()
-    again = Training("adam", samples)
+    again = Trainer("adam", samples)
     again.run()
     assert again.batches == 0
     assert again.bits() == first.bits()
 
     write_weights(Path("weights.safetensors"), first.model.state_dict())
     Path("dvc.lock").write_text(f"outs: [{{md5: {md5_of(Path('weights.safetensors'))}}}]")
-    forced = Training("adam", samples)  # dvc repro --force
+    forced = Trainer("adam", samples)  # dvc repro --force
     forced.run()
     assert forced.batches == EPOCHS * 5
     assert forced.bits() == first.bits()
-    forget_complete()
+    delete_complete()
     assert files() == []
 
 
 def test_a_stage_that_fails_while_it_writes_keeps_its_checkpoint(samples):
-    training = Training("adam", samples)
+    training = Trainer("adam", samples)
 
     def train_and_fail() -> None:
         with Checkpoint("lenet", PARAMS) as kept:
@@ -286,7 +286,7 @@ def test_a_stage_that_fails_while_it_writes_keeps_its_checkpoint(samples):
 
     with pytest.raises(UserError, match="no space left"):
         train_and_fail()
-    again = Training("adam", samples)
+    again = Trainer("adam", samples)
     again.run()
     assert again.batches == 0
 
@@ -294,16 +294,16 @@ def test_a_stage_that_fails_while_it_writes_keeps_its_checkpoint(samples):
 def test_only_the_newest_of_a_stage_are_kept(samples):
     for number in range(checkpoints.KEPT + 3):
         with pytest.raises(Killed):
-            Training("per batch", samples, {"number": number}).run(leave_at=1)
+            Trainer("per batch", samples, {"number": number}).run(leave_at=1)
     assert len(files()) == checkpoints.KEPT
     assert len(files(".lock")) == checkpoints.KEPT
 
 
 def test_the_same_training_at_the_same_time_goes_without(samples, capsys):
-    whole = Training("adam", samples)
+    whole = Trainer("adam", samples)
     whole.run(checkpoint=False)
-    first = Training("adam", samples)
-    twin = Training("adam", samples)
+    first = Trainer("adam", samples)
+    twin = Trainer("adam", samples)
     with Checkpoint("lenet", PARAMS) as kept:
         steps = fit(
             first.model, F.cross_entropy, first.optimizer, samples, samples,
@@ -312,22 +312,22 @@ def test_the_same_training_at_the_same_time_goes_without(samples, capsys):
         next(steps)
         twin.run()
         list(steps)
-    assert "no checkpoints are kept" in capsys.readouterr().err
+    assert "no checkpoints are saved" in capsys.readouterr().err
     assert twin.bits() == first.bits() == whole.bits()
 
 
 def test_a_folder_that_cannot_be_written_to_costs_a_line_and_not_the_training(samples, capsys):
     Path(".dlvc").write_text("a file in the way")
-    training = Training("adam", samples)
+    training = Trainer("adam", samples)
     assert len(training.run()) == EPOCHS
-    assert capsys.readouterr().err.count("no checkpoints are kept") == 1
+    assert capsys.readouterr().err.count("no checkpoints are saved") == 1
 
 
 def test_a_disk_that_fills_up_costs_a_line_and_not_the_training(samples, capsys):
-    training = Training("adam", samples)
+    training = Trainer("adam", samples)
     training.run(checkpoint=False)
     with Checkpoint("lenet", PARAMS) as kept:
-        again = Training("adam", samples)
+        again = Trainer("adam", samples)
         steps = fit(
             again.model, F.cross_entropy, again.optimizer, samples, samples,
             epochs=EPOCHS, batch_size=5, generator=again.generator, checkpoint=kept,
@@ -349,10 +349,10 @@ def test_a_signal_stops_at_the_next_point_after_a_checkpoint(samples, number, ca
     monkeypatch.setattr(checkpoints, "AFTER_AN_EPOCH", 1000)
     monkeypatch.setattr(checkpoints, "WITHIN_AN_EPOCH", 1000)
     monkeypatch.setattr(checkpoints, "TO_STOP", 1000)  # its end would be that of the tests
-    whole = Training("adam", samples)
+    whole = Trainer("adam", samples)
     curve = whole.run(checkpoint=False)
     before = signal.signal(number, signal.default_int_handler)
-    training = Training("adam", samples)
+    training = Trainer("adam", samples)
     passed = training.one_epoch
 
     def one_epoch(*arguments, **options):
@@ -370,7 +370,7 @@ def test_a_signal_stops_at_the_next_point_after_a_checkpoint(samples, number, ca
     finally:
         signal.signal(number, before)
     assert "stopped in epoch 1, after batch 3 of 5; the same" in capsys.readouterr().err
-    again = Training("adam", samples)
+    again = Trainer("adam", samples)
     assert as_text(again.run()) == as_text(curve)
     assert again.batches == EPOCHS * 5 - 3
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
@@ -386,7 +386,7 @@ from dvcview.console import run_command
 from dlvc.training import checkpoints
 from dlvc.training.checkpoints import Checkpoint
 from dlvc.training.loop import fit
-from dlvc.training.optimizers import GradientDescent
+from dlvc.training.optimizers import SGD
 from dlvc.training.samples import Samples
 from dlvc.models.mlp.network import MLP
 checkpoints.WITHIN_AN_EPOCH = checkpoints.SHARE = 0
@@ -401,7 +401,7 @@ def slow(outputs, labels):
     return F.cross_entropy(outputs, labels)
 def main():
     with Checkpoint('lenet', {}) as kept:
-        list(fit(model, slow, GradientDescent(model.parameters(), 0.1), samples, samples, epochs=1,
+        list(fit(model, slow, SGD(model.parameters(), 0.1), samples, samples, epochs=1,
                  batch_size=1, generator=torch.Generator().manual_seed(1), checkpoint=kept))
 run_command(main)
 """
@@ -414,14 +414,14 @@ run_command(main)
     process.terminate()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert said == "stopped; the same command goes on from the last checkpoint\n"
+    assert said == "stopped; the same command resumes from the last checkpoint\n"
     assert len(files()) == 1
 
 
 def test_the_state_holds_what_a_copy_of_everything_holds(samples):
     """Held to a deep copy: whatever an optimizer remembers is in its memory()."""
     for kind in TRAININGS:
-        training = Training(kind, samples)
+        training = Trainer(kind, samples)
         with pytest.raises(Killed):
             training.run(leave_at=8)
         remembered = {
@@ -432,3 +432,13 @@ def test_the_state_holds_what_a_copy_of_everything_holds(samples):
         }
         assert remembered == {tensor.data_ptr() for tensor in training.optimizer.memory()}
     assert np.array_equal(samples.labels, torch.arange(N) % 10)
+
+
+def test_complete_checkpoints_are_deleted_and_others_kept():
+    folder = Path(".dlvc/checkpoints")
+    folder.mkdir(parents=True)
+    names = ["lenet-0a.complete.pt", "lenet-0a.lock", "densenet-0b.pt", "densenet-0b.lock"]
+    for name in names:
+        (folder / name).touch()
+    delete_complete()
+    assert sorted(file.name for file in folder.iterdir()) == sorted(names[2:])

@@ -11,18 +11,23 @@ from torch.nn import functional as F
 from dlvc.data.bundled import bundled_digits
 from dlvc.models.mlp.network import MLP
 from dlvc.training import evaluation
-from dlvc.training.evaluation import Evaluation, confusion_matrix, evaluate_batches, in_order
-from dlvc.training.initialization import initialise
+from dlvc.training.evaluation import (
+    Evaluation,
+    confusion_matrix,
+    evaluate_batches,
+    evaluation_state,
+)
+from dlvc.training.initialization import init_model
 from dlvc.training.loop import fit
-from dlvc.training.optimizers import GradientDescent
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.optimizers import SGD
+from dlvc.training.samples import EpochState, Samples
 from dvcview.errors import UserError
 
 N, FEATURES, CLASSES = 23, 5, 3
 
 
 def small_model(seed: int = 1) -> nn.Module:
-    return initialise(
+    return init_model(
         lambda: nn.Sequential(nn.Linear(FEATURES, 4), nn.Tanh(), nn.Linear(4, CLASSES)).double(),
         seed,
     )
@@ -37,15 +42,15 @@ def samples() -> Samples:
 
 def batches(samples: Samples, batch_size: int, seed: int = 3) -> list[torch.Tensor]:
     """The samples' numbers, batch by batch, in the order that `fit` draws first."""
-    shuffled = Pass.shuffled(samples, batch_size, torch.Generator().manual_seed(seed))
-    return [shuffled.order[shuffled.batch(number)] for number in range(shuffled.batches)]
+    shuffled = EpochState.shuffled(samples, batch_size, torch.Generator().manual_seed(seed))
+    return [shuffled.indices[shuffled.batch(number)] for number in range(shuffled.batches)]
 
 
 def evaluate(model: nn.Module, samples: Samples) -> Evaluation:
-    testing = in_order(samples)
+    testing = evaluation_state(samples)
     for _ in evaluate_batches(model, F.cross_entropy, samples, testing):
         pass
-    return Evaluation.of(testing, samples)
+    return Evaluation.from_state(testing, samples)
 
 
 def weights(model: nn.Module) -> np.ndarray:
@@ -53,7 +58,7 @@ def weights(model: nn.Module) -> np.ndarray:
 
 
 def run(model, samples, *, batch_size, epochs=1, accumulate=False, optimizer=None, seed=3):
-    optimizer = optimizer or GradientDescent(model.parameters(), learning_rate=0.5)
+    optimizer = optimizer or SGD(model.parameters(), learning_rate=0.5)
     return list(
         fit(
             model,
@@ -74,13 +79,13 @@ def test_the_samples_pass_in_another_order_every_epoch_or_always_as_they_stand(s
     orders = []
 
     def note(_model, _loss, _optimizer, _samples, training, **_how):
-        orders.append(training.order.tolist())
-        training.done = training.batches
+        orders.append(training.indices.tolist())
+        training.batch_index = training.batches
         yield
 
     model = small_model()
     steps = fit(
-        model, F.cross_entropy, GradientDescent(model.parameters(), 0.1), samples, samples,
+        model, F.cross_entropy, SGD(model.parameters(), 0.1), samples, samples,
         epochs=2, batch_size=4, generator=torch.Generator().manual_seed(1), shuffle=shuffle,
         one_epoch=note,
     )  # fmt: skip
@@ -109,13 +114,13 @@ def test_one_update_an_epoch_is_the_gradient_of_the_mean_of_the_batch_means(samp
 def test_an_mlps_gradient_of_an_epoch_is_the_notebooks():
     """The notebook goes back once through the graphs of all batches; we hold one batch's."""
     digits = bundled_digits(train=1000, test=10, seed=1)
-    whole = Samples.of(digits.train_images, digits.train_labels, torch.device("cpu"))
-    model, reference = initialise(MLP, seed=1), initialise(MLP, seed=1)
+    whole = Samples.from_numpy(digits.train_images, digits.train_labels, torch.device("cpu"))
+    model, reference = init_model(MLP, seed=1), init_model(MLP, seed=1)
     order = batches(whole, 100)
     total = sum(F.cross_entropy(reference(whole.images[i]), whole.labels[i]) for i in order)
     (total / len(order)).backward()
 
-    class Keep(GradientDescent):
+    class Keep(SGD):
         def step(self):
             self.gradients = [w.grad for w in self.parameters]
 
@@ -174,7 +179,7 @@ def test_updates_are_counted_and_made_after_every_batch(samples, batch_size, upd
 
 
 def test_the_train_loss_is_the_mean_over_samples_though_the_last_batch_is_smaller(samples):
-    frozen = GradientDescent([], learning_rate=1.0)
+    frozen = SGD([], learning_rate=1.0)
     model = small_model()
     (epoch,) = run(model, samples, batch_size=10, optimizer=frozen)
     with torch.no_grad():
@@ -211,7 +216,7 @@ def test_an_evaluation_changes_neither_the_weights_nor_the_running_statistics(sa
 def test_an_evaluation_in_pieces_is_the_evaluation_of_the_whole(samples, monkeypatch):
     model = small_model()
     whole = evaluate(model, samples)
-    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 4)
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH_SIZE", 4)
     pieces = evaluate(model, samples)
     assert pieces.loss == pytest.approx(whole.loss, rel=1e-6)  # batch losses are kept in float32
     assert np.array_equal(pieces.confusion, whole.confusion)
@@ -248,7 +253,7 @@ def test_a_loss_that_is_not_a_number_stops_and_says_where(samples, bad_batch, ac
     training = fit(
         model,
         loss,
-        GradientDescent(model.parameters(), 0.1),
+        SGD(model.parameters(), 0.1),
         samples,
         samples,
         epochs=2,

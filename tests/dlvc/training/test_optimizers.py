@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlvc.training.optimizers import Adam, GradientDescent, Momentum
+from dlvc.training.optimizers import SGD, Adam
 
 RATE = 0.05
 STEPS = 7
@@ -35,7 +35,7 @@ def path(make) -> np.ndarray:
 
 def test_gradient_descent():
     expected = 1 - RATE * np.cumsum(gradients(), axis=0)
-    np.testing.assert_allclose(path(lambda w: GradientDescent(w, RATE)), expected, rtol=1e-14)
+    np.testing.assert_allclose(path(lambda w: SGD(w, RATE)), expected, rtol=1e-14)
 
 
 def test_momentum_is_neither_damped_nor_nesterovs():
@@ -44,7 +44,7 @@ def test_momentum_is_neither_damped_nor_nesterovs():
         v = 0.9 * v + g
         w = w - RATE * v
         expected.append(w)
-    np.testing.assert_allclose(path(lambda w: Momentum(w, RATE, 0.9)), expected, rtol=1e-13)
+    np.testing.assert_allclose(path(lambda w: SGD(w, RATE, 0.9)), expected, rtol=1e-13)
 
 
 def test_adam_corrects_the_bias_of_both_averages():
@@ -59,7 +59,7 @@ def test_adam_corrects_the_bias_of_both_averages():
 
 def test_against_a_constant_gradient_momentum_becomes_a_ten_times_larger_rate():
     w = nn.Parameter(torch.zeros(1, dtype=torch.float64))
-    optimizer = Momentum([w], RATE, 0.9)
+    optimizer = SGD([w], RATE, 0.9)
     for _ in range(300):
         before = w.item()
         w.grad = torch.ones(1, dtype=torch.float64)
@@ -68,9 +68,9 @@ def test_against_a_constant_gradient_momentum_becomes_a_ten_times_larger_rate():
 
 
 RULES = {
-    "sgd": (lambda w: GradientDescent(w, RATE), lambda w: torch.optim.SGD(w, lr=RATE)),
+    "sgd": (lambda w: SGD(w, RATE), lambda w: torch.optim.SGD(w, lr=RATE)),
     "momentum": (
-        lambda w: Momentum(w, RATE, 0.9),
+        lambda w: SGD(w, RATE, 0.9),
         lambda w: torch.optim.SGD(w, lr=RATE, momentum=0.9),
     ),
     "adam": (lambda w: Adam(w, RATE), lambda w: torch.optim.Adam(w, lr=RATE)),

@@ -14,17 +14,17 @@ from torch.nn import functional as F
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.lenet import LeNet
 from dlvc.models.preprocessing import unit_interval
-from dlvc.training.batch_norm import normalise_together
-from dlvc.training.initialization import initialise
+from dlvc.training.batch_norm import synchronize_batch_norm
+from dlvc.training.initialization import init_model
 from dlvc.training.loop import fit
-from dlvc.training.optimizers import Adam, GradientDescent
-from dlvc.training.process_group import ALONE, World
+from dlvc.training.optimizers import SGD, Adam
+from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
 from dlvc.training.samples import Samples
 
 
 @given(st.integers(0, 1000), st.integers(0, 1000), st.integers(1, 70))
 def test_the_shares_of_a_batch_are_the_batch_and_as_even_as_can_be(start, length, size):
-    shares = [World(rank, size).share_of(slice(start, start + length)) for rank in range(size)]
+    shares = [ProcessGroup(rank, size).shard(slice(start, start + length)) for rank in range(size)]
     ends = [start, *(share.stop for share in shares)]
     assert [share.start for share in shares] == ends[:-1]
     assert ends[-1] == start + length
@@ -59,8 +59,8 @@ class DenseNet(DenseNet121):
         return F.log_softmax(self.net(unit_interval(photos).permute(0, 3, 1, 2).double()), dim=1)
 
 
-def descend(weights) -> GradientDescent:
-    return GradientDescent(weights, 0.001)
+def descend(weights) -> SGD:
+    return SGD(weights, 0.001)
 
 
 def adam(weights) -> Adam:
@@ -84,18 +84,18 @@ def some(number: int, shape: tuple[int, ...], seed: int) -> Samples:
     return Samples(images, torch.randint(10, (number,), generator=generator))
 
 
-def learn(world: World, kind: str) -> dict:
+def learn(group: ProcessGroup, kind: str) -> dict:
     """Two epochs of a training."""
     torch.set_num_threads(1)
     build, optimizer, number, shape, batch_size, accumulate = TRAININGS[kind]
-    model = initialise(build, seed=3)
-    if world.size > 1:
-        normalise_together(model, world)
+    model = init_model(build, seed=3)
+    if group.size > 1:
+        synchronize_batch_norm(model, group)
     train, test = some(number, shape, 1), some(number // 2, shape, 2)
     order = torch.Generator().manual_seed(5)
     epochs = fit(
         model, F.nll_loss, optimizer(model.parameters()), train, test, epochs=2,
-        batch_size=batch_size, generator=order, accumulate=accumulate, world=world,
+        batch_size=batch_size, generator=order, accumulate=accumulate, group=group,
     )  # fmt: skip
     curve = list(epochs)
     numbers = [
@@ -109,14 +109,14 @@ def learn(world: World, kind: str) -> dict:
     }
 
 
-def learn_all(world: World) -> dict:
-    return {kind: learn(world, kind) for kind in TRAININGS}
+def learn_all(group: ProcessGroup) -> dict:
+    return {kind: learn(group, kind) for kind in TRAININGS}
 
 
 def join_and_learn(rank: int, size: int, folder: Path) -> None:
     store = torch.distributed.FileStore(str(folder / "store"), size)
     torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=size)
-    torch.save(learn_all(World(rank, size)), folder / f"{rank}.pt")
+    torch.save(learn_all(ProcessGroup(rank, size)), folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
@@ -136,7 +136,7 @@ def found(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", TRAININGS)
 def test_what_they_learn_is_what_one_process_learns(kind, found):
-    alone = learn(ALONE, kind)
+    alone = learn(SINGLE_PROCESS, kind)
     for one in (*found[2], *found[3]):
         learnt = one[kind]
         torch.testing.assert_close(learnt["weights"], alone["weights"], rtol=1e-4, atol=1e-5)
@@ -154,10 +154,10 @@ def test_all_have_the_same_bytes_and_have_them_again(found, tmp_path):
 
 
 def test_one_process_normalises_as_torch_does():
-    """By the written-out backward pass, in a world of one."""
+    """By the written-out backward pass, in a group of one."""
     torch.manual_seed(1)
     ours, theirs = nn.BatchNorm2d(3).double(), nn.BatchNorm2d(3).double()
-    normalise_together(ours, ALONE)
+    synchronize_batch_norm(ours, SINGLE_PROCESS)
     with torch.no_grad():
         for layer in (ours, theirs):
             layer.weight.copy_(torch.tensor([1.0, -2.0, 0.5]))

@@ -13,7 +13,7 @@ from dlvc.models.densenet import DenseNet121
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp.network import MLP
 from dlvc.params.schema import Runtime as Settings
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.runtime import Runtime, computed_with, prepare_runtime
 from dvcview.errors import UserError
 
@@ -85,13 +85,13 @@ def test_compilation_without_a_compiler_is_a_clear_error(monkeypatch):
 
 
 def test_float32_leaves_the_model_as_it_is():
-    plain = initialise(MLP, seed=1)
+    plain = init_model(MLP, seed=1)
     model = prepared().prepare(copy.deepcopy(plain))
     assert torch.equal(model(digits(5)), plain(digits(5)))
 
 
-def test_channels_first_is_contiguous_whatever_the_settings_say():
-    model = prepared(memory_format="channels_last").channels_first().prepare(LeNet())
+def test_lenet_is_contiguous_whatever_the_settings_say():
+    model = prepared(memory_format="channels_last").prepare(LeNet())
     assert all(w.is_contiguous() for w in model.parameters())
     assert not model.conv2.weight.is_contiguous(memory_format=torch.channels_last)
 
@@ -103,8 +103,10 @@ def test_channels_first_is_contiguous_whatever_the_settings_say():
     ids=["LeNet", "DenseNet"],
 )
 def test_the_memory_format_changes_the_layout_and_not_the_result(build, images, memory_format):
-    plain = initialise(build, seed=1).eval()
+    plain = init_model(build, seed=1).eval()
     model = prepared(memory_format=memory_format).prepare(copy.deepcopy(plain))
+    if build is LeNet:
+        memory_format = "contiguous"  # LeNet has a format of its own
     format_of = {
         "channels_last": torch.channels_last,
         "contiguous": torch.contiguous_format,
@@ -120,7 +122,7 @@ def test_the_memory_format_changes_the_layout_and_not_the_result(build, images, 
     ids=["MLP", "LeNet", "DenseNet"],
 )
 def test_bfloat16_computes_with_fewer_digits_and_keeps_float32_at_both_ends(build, images):
-    plain = initialise(build, seed=1).eval()
+    plain = init_model(build, seed=1).eval()
     model = prepared(precision="bfloat16").prepare(copy.deepcopy(plain))
     outputs, expected = model(images), plain(images)
     assert outputs.dtype == torch.float32
@@ -135,7 +137,7 @@ def test_bfloat16_computes_with_fewer_digits_and_keeps_float32_at_both_ends(buil
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler here")
 @pytest.mark.filterwarnings("ignore")  # torch's own compiler warns of torch's own ways
 def test_a_compiled_model_is_the_same_model():
-    plain = initialise(MLP, seed=1)
+    plain = init_model(MLP, seed=1)
     model = prepared(compile=True).prepare(copy.deepcopy(plain))
     torch.testing.assert_close(model(digits(5)), plain(digits(5)), rtol=1e-4, atol=1e-5)
     assert model.state_dict().keys() == plain.state_dict().keys()

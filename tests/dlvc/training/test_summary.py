@@ -4,7 +4,7 @@ from torch import nn
 
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp.network import MLP
-from dlvc.training.summary import Layer, count_parameters, layer_table
+from dlvc.training.summary import Layer, count_parameters, summarize
 
 DIGIT = torch.zeros(1, 28, 28, dtype=torch.uint8)
 
@@ -20,7 +20,7 @@ class LastFirst(nn.Module):
 
 
 def test_layers_stand_in_the_order_in_which_an_image_passes_them():
-    assert layer_table(LastFirst(), torch.zeros(1, 2, 8, 9)) == [
+    assert summarize(LastFirst(), torch.zeros(1, 2, 8, 9)) == [
         Layer("inner.0", "ReLU", "2x8x9", 0),
         Layer("last", "Conv2d", "3x6x7", 3 * 3 * 2 * 3),
     ]
@@ -28,7 +28,7 @@ def test_layers_stand_in_the_order_in_which_an_image_passes_them():
 
 def test_the_parameters_of_all_layers_are_those_of_the_model():
     for model in (LeNet(), MLP()):
-        rows = layer_table(model, DIGIT)
+        rows = summarize(model, DIGIT)
         assert sum(row.parameters for row in rows) == count_parameters(model)
     assert count_parameters(LeNet()) == 61706
 
@@ -37,7 +37,7 @@ def test_the_parameters_of_all_layers_are_those_of_the_model():
 def test_a_model_is_left_as_it_was(training):
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout()).train(training)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    layer_table(model, torch.ones(1, 2))
+    summarize(model, torch.ones(1, 2))
     assert model.training is training
     assert all(layer.training is training for layer in model)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -47,6 +47,6 @@ def test_a_model_is_left_as_it_was(training):
 def test_a_model_is_left_as_it_was_when_the_image_does_not_fit():
     model = nn.Sequential(nn.Linear(2, 2))
     with pytest.raises(RuntimeError):
-        layer_table(model, torch.ones(1, 3))
+        summarize(model, torch.ones(1, 3))
     assert model.training
     assert not model[0]._forward_hooks

@@ -12,13 +12,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from dlvc.training import checkpoints
-from dlvc.training.initialization import initialise
+from dlvc.training.initialization import init_model
 from dlvc.training.load import load_features, load_images
 from dlvc.training.loop import fit
-from dlvc.training.optimizers import GradientDescent
+from dlvc.training.optimizers import SGD
 from dlvc.training.runtime import Runtime
 from dlvc.training.samples import Samples
-from dlvc.training.trainer import Training
+from dlvc.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 PLAIN = Runtime(CPU, torch.contiguous_format, None, compile=False)
@@ -34,13 +34,13 @@ def place(tmp_path, monkeypatch):
 def training():
     rng = np.random.default_rng(1)
     samples = [
-        Samples.of(rng.random((n, 4), dtype=np.float32), rng.integers(0, 3, n), CPU)
+        Samples.from_numpy(rng.random((n, 4), dtype=np.float32), rng.integers(0, 3, n), CPU)
         for n in (30, 10)
     ]
-    return Training(
+    return Trainer(
         partial(nn.Linear, 4, 3),
         F.cross_entropy,
-        partial(GradientDescent, learning_rate=0.1),
+        partial(SGD, learning_rate=0.1),
         *samples,
         epochs=3,
         batch_size=10,
@@ -53,12 +53,12 @@ def curve_of(trained):
 
 
 def test_each_seed_gives_what_it_gives_alone(training):
-    together = training.from_seeds(range(5, 8), "some", {}, lambda _record: None)
+    together = training.fit_seeds(range(5, 8), "some", {}, lambda *_: None)
     assert [one.seed for one in together] == [5, 6, 7]
     for one in together:
-        model = initialise(partial(nn.Linear, 4, 3), one.seed)
+        model = init_model(partial(nn.Linear, 4, 3), one.seed)
         alone = fit(
-            model, F.cross_entropy, GradientDescent(model.parameters(), 0.1), training.train,
+            model, F.cross_entropy, SGD(model.parameters(), 0.1), training.train,
             training.test, epochs=3, batch_size=10,
             generator=torch.Generator().manual_seed(one.seed),
         )  # fmt: skip
@@ -67,16 +67,18 @@ def test_each_seed_gives_what_it_gives_alone(training):
     assert len({one.curve[-1].train_loss for one in together}) == 3
 
 
-def test_only_the_first_seed_is_told(training):
-    told = []
-    together = training.from_seeds(range(2), "some", {}, told.append)
-    assert told == together[0].curve
+def test_only_the_first_seed_is_logged(training):
+    logged = []
+    together = training.fit_seeds(range(2), "some", {}, lambda *values: logged.append(values))
+    assert logged == [(result.metrics, result.epoch) for result in together[0].curve]
 
 
 def test_the_initial_model_is_the_one_that_was_trained_before_it_was(training):
-    (one,) = training.from_seeds(range(4, 5), "some", {}, lambda _record: None)
-    assert not torch.equal(training.initial(4).weight, one.model.weight)
-    assert torch.equal(training.initial(4).weight, initialise(partial(nn.Linear, 4, 3), 4).weight)
+    (one,) = training.fit_seeds(range(4, 5), "some", {}, lambda *_: None)
+    assert not torch.equal(training.init_model(4).weight, one.model.weight)
+    assert torch.equal(
+        training.init_model(4).weight, init_model(partial(nn.Linear, 4, 3), 4).weight
+    )
 
 
 def test_a_seed_that_was_ended_goes_on_where_it_was(training, monkeypatch, capsys):
@@ -88,24 +90,24 @@ def test_a_seed_that_was_ended_goes_on_where_it_was(training, monkeypatch, capsy
     class EndedError(Exception):
         pass
 
-    class Ending(GradientDescent):
+    class Ending(SGD):
         def step(self):
             steps.append(1)
             if len(steps) == 3 * 3 + 3 + 1:  # the second's second epoch; three updates make one
                 raise EndedError
             super().step()
 
-    Ending.__name__ = GradientDescent.__name__  # the rule is part of a checkpoint's name
+    Ending.__name__ = SGD.__name__  # the rule is part of a checkpoint's name
     ending = replace(training, optimizer=partial(Ending, learning_rate=0.1))
     with pytest.raises(EndedError):
-        ending.from_seeds(range(3), "some", {}, lambda _record: None)
+        ending.fit_seeds(range(3), "some", {}, lambda *_: None)
     steps.clear()
     again = replace(ending, optimizer=partial(Ending, learning_rate=0.1))
     steps += [1] * 100  # it does not end again
-    found = again.from_seeds(range(3), "some", {}, lambda _record: None)
+    found = again.fit_seeds(range(3), "some", {}, lambda *_: None)
     assert len(steps) - 100 == 2 * 3 + 3 * 3
-    assert capsys.readouterr().err.count("goes on") == 2
-    whole = training.from_seeds(range(3), "whole", {}, lambda _record: None)
+    assert capsys.readouterr().err.count("resumes") == 2
+    whole = training.fit_seeds(range(3), "whole", {}, lambda *_: None)
     assert [curve_of(one.curve) for one in found] == [curve_of(one.curve) for one in whole]
 
 

@@ -137,27 +137,27 @@ def test_a_pickle_that_would_run_something_is_refused_before_it_can(
     assert marker.exists()
 
 
-def short(text: str) -> bytes:
+def truncate(text: str) -> bytes:
     return b"\x8c" + struct.pack("B", len(text)) + text.encode()
 
 
-def by_hand(marker: Path) -> dict[str, bytes]:
+def manual(marker: Path) -> dict[str, bytes]:
     """Instructions that `pickle.dumps` does not write, or not with such arguments."""
-    name, toucher = str(marker), short(__name__) + short("Toucher") + b"\x93"
+    name, toucher = str(marker), truncate(__name__) + truncate("Toucher") + b"\x93"
     command = b"(S'touch " + name.encode() + b"'\n"
     return {
         "INST": command + b"ios\nsystem\n.",
         "OBJ": b"(cos\nsystem\n" + command[1:] + b"o.",
         "REDUCE": b"cos\nsystem\n" + command + b"tR.",
-        "BUILD": toucher + b")R" + short(name) + b"b.",
-        "SETITEM": toucher + b")RK\x01" + short(name) + b"s.",
-        "SETITEMS": toucher + b")R(K\x01" + short(name) + b"u.",
-        "NEWOBJ": toucher + short(name) + b"\x85\x81.",
-        "NEWOBJ_EX": toucher + b")}" + short("keyword") + short(name) + b"s\x92.",
-        "a dotted name": short("os")
-        + short("system")
+        "BUILD": toucher + b")R" + truncate(name) + b"b.",
+        "SETITEM": toucher + b")RK\x01" + truncate(name) + b"s.",
+        "SETITEMS": toucher + b")R(K\x01" + truncate(name) + b"u.",
+        "NEWOBJ": toucher + truncate(name) + b"\x85\x81.",
+        "NEWOBJ_EX": toucher + b")}" + truncate("keyword") + truncate(name) + b"s\x92.",
+        "a dotted name": truncate("os")
+        + truncate("system")
         + b"\x93"
-        + short(f"touch {name}")
+        + truncate(f"touch {name}")
         + b"\x85R.",
         "a name behind an allowed one": b"cnumpy\nf2py.os.system\n" + command + b"tR.",
         "popped": b"cos\nsystem\n" + command + b"tR0K\x01.",
@@ -165,10 +165,10 @@ def by_hand(marker: Path) -> dict[str, bytes]:
 
 
 @by_both
-@pytest.mark.parametrize("name", list(by_hand(Path("marker"))))
+@pytest.mark.parametrize("name", list(manual(Path("marker"))))
 def test_an_instruction_that_would_run_something_is_refused(tmp_path, name, unpickle):
     marker = tmp_path / "marker"
-    content = by_hand(marker)[name]
+    content = manual(marker)[name]
     with pytest.raises(ValueError, match="it "):
         unpickle(b"\x80\x04" + content)
     assert not marker.exists()
@@ -192,7 +192,7 @@ def extension() -> Iterator[int]:
 @pytest.mark.parametrize("opcode", [b"\x82\xf0", b"\x83\xf0\0", b"\x84\xf0\0\0\0"])
 def test_a_registered_extension_is_not_looked_up(tmp_path, extension, opcode, unpickle):
     marker = tmp_path / "marker"
-    content = b"\x80\x02" + opcode + short(f"touch {marker}") + b"\x85R."
+    content = b"\x80\x02" + opcode + truncate(f"touch {marker}") + b"\x85R."
     with pytest.raises(ValueError, match="it has the instruction EXT"):
         unpickle(content)
     assert not marker.exists()
@@ -232,9 +232,9 @@ NO_ARRAYS = {
     "a torch tensor": pickle.dumps(torch.arange(3)),
     "a torch file": torch_file(),
     "an old torch file": torch_file(_use_new_zipfile_serialization=False),
-    "the class of arrays": b"\x80\x04" + short("numpy") + short("ndarray") + b"\x93.",
-    "a method of arrays": b"\x80\x04" + short("numpy") + short("ndarray.tofile") + b"\x93.",
-    "another function of numpy": b"\x80\x04" + short("numpy") + short("load") + b"\x93.",
+    "the class of arrays": b"\x80\x04" + truncate("numpy") + truncate("ndarray") + b"\x93.",
+    "a method of arrays": b"\x80\x04" + truncate("numpy") + truncate("ndarray.tofile") + b"\x93.",
+    "another function of numpy": b"\x80\x04" + truncate("numpy") + truncate("load") + b"\x93.",
     "an array without content": pickle.dumps(Call(_reconstruct, np.ndarray, (0,), b"b")),
     "an array larger than any memory": pickle.dumps(Call(_reconstruct, np.ndarray, (2**50,), b"b")),
     "a shape larger than its bytes": array_of((2**40,)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dvcview.files.hashes import md5_of, md5_of_outs
+from dvcview.files.checksum import md5_of, md5_of_outs
 from dvcview.project.lockfile import MissingFileError, Pipeline, experiments, read_states
 from tests.imports import ROOT
 
@@ -138,5 +138,5 @@ def test_the_cache_is_where_the_user_has_put_it(project, tmp_path):
 
 def test_the_committed_lock_is_read_whole():
     states = Pipeline(ROOT, ROOT, None).states()
-    assert len(states) == 23
+    assert len(states) == 24
     assert all(state.outs for state in states.values())

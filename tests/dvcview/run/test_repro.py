@@ -1,4 +1,4 @@
-"""What `dlvc run` mends and waits for before it calls DVC."""
+"""What `dlvc run` repairs and waits for before it calls DVC."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 
 from dvcview.errors import UserError
+from dvcview.project.dvc_processes import RWLOCK
+from dvcview.project.lockfile import LOCKFILE
 from dvcview.run import repro as run
-from dvcview.run.lockfile_backup import LOCK, WHOLE_LOCK, forget_complete, is_whole, keep_lock
-from dvcview.run.repro import alone, mend_lock
-from dvcview.run.stage_inputs import Inputs
-from dvcview.run.stage_process import one_writer
-from dvcview.verify.active_processes import HELD_BY_DVC
+from dvcview.run.lockfile_backup import (
+    BACKUP,
+    back_up_lockfile,
+    is_complete,
+    repair_lockfile,
+)
+from dvcview.run.repro import exclusive_run
+from dvcview.run.stage_inputs import StageInputs
+from dvcview.run.stage_process import stage_lock
 from tests.imports import ROOT
 
 WHOLE = (ROOT / "dvc.lock").read_bytes()
@@ -54,55 +60,55 @@ def dvc_reads(text: bytes) -> bool:
 
 
 def test_a_lock_that_was_cut_off_anywhere_is_mended_or_such_that_dvc_reads_it():
-    LOCK.write_bytes(WHOLE)
-    keep_lock()
+    LOCKFILE.write_bytes(WHOLE)
+    back_up_lockfile()
     begin = WHOLE.index(b"  perceptron:")
     places = [*range(0, len(WHOLE), 1997), *range(begin, begin + 2500, 13)]
     for length in places:
-        assert dvc_reads(WHOLE[:length]) or not is_whole(WHOLE[:length]), length
+        assert dvc_reads(WHOLE[:length]) or not is_complete(WHOLE[:length]), length
     for length in (0, 500, begin + 100):
-        LOCK.write_bytes(WHOLE[:length])
-        mend_lock()
-        assert LOCK.read_bytes() == WHOLE
-    assert is_whole(WHOLE)
+        LOCKFILE.write_bytes(WHOLE[:length])
+        repair_lockfile()
+        assert LOCKFILE.read_bytes() == WHOLE
+    assert is_complete(WHOLE)
     assert dvc_reads(WHOLE)
 
 
 @pytest.mark.parametrize("half", [b"3e11970235", b"1234", b"12ab", b""])
 def test_half_an_md5_is_no_whole_lock_be_it_a_number_or_a_text(half):
     before = WHOLE[: WHOLE.rindex(b"md5: ") + len(b"md5: ")]
-    assert not is_whole(before + half)
-    assert is_whole(before + b"a" * 32)
+    assert not is_complete(before + half)
+    assert is_complete(before + b"a" * 32)
 
 
 def test_a_whole_lock_is_left_as_it_is(capsys):
-    LOCK.write_bytes(WHOLE)
-    keep_lock()
-    LOCK.write_bytes(WHOLE.replace(b"epochs: 20", b"epochs: 21"))
-    before = LOCK.read_bytes()
-    mend_lock()
-    assert LOCK.read_bytes() == before
+    LOCKFILE.write_bytes(WHOLE)
+    back_up_lockfile()
+    LOCKFILE.write_bytes(WHOLE.replace(b"epochs: 20", b"epochs: 21"))
+    before = LOCKFILE.read_bytes()
+    repair_lockfile()
+    assert LOCKFILE.read_bytes() == before
     assert capsys.readouterr().err == ""
 
 
 def test_a_torn_lock_is_never_kept_as_a_whole_one():
-    LOCK.write_bytes(WHOLE)
-    keep_lock()
-    LOCK.write_bytes(WHOLE[:5000] + b"\n  - [")
-    keep_lock()
-    assert WHOLE_LOCK.read_bytes() == WHOLE
+    LOCKFILE.write_bytes(WHOLE)
+    back_up_lockfile()
+    LOCKFILE.write_bytes(WHOLE[:5000] + b"\n  - [")
+    back_up_lockfile()
+    assert BACKUP.read_bytes() == WHOLE
 
 
 def test_without_a_kept_one_git_has_it_and_without_git_every_stage_is_new(capsys):
-    LOCK.write_bytes(b"stages: [")
-    mend_lock()
-    assert not LOCK.exists()
-    assert "it is removed, so every stage is new" in capsys.readouterr().err
+    LOCKFILE.write_bytes(b"stages: [")
+    repair_lockfile()
+    assert not LOCKFILE.exists()
+    assert "removed, so every stage counts as new" in capsys.readouterr().err
     commit("dvc.lock", WHOLE)
-    LOCK.write_bytes(b"")
-    mend_lock()
-    assert LOCK.read_bytes() == WHOLE
-    assert "it is again as it is in git" in capsys.readouterr().err
+    LOCKFILE.write_bytes(b"")
+    repair_lockfile()
+    assert LOCKFILE.read_bytes() == WHOLE
+    assert "restored from git" in capsys.readouterr().err
 
 
 def notes(*numbers: int) -> None:
@@ -112,8 +118,8 @@ def notes(*numbers: int) -> None:
         "write": {f"{here}/data/digits": {"pid": numbers[0], "cmd": "/bin/dvc exp run"}},
         "read": {f"{here}/params.yaml": [{"pid": n, "cmd": "/bin/dvc exp run"} for n in numbers]},
     }
-    HELD_BY_DVC.parent.mkdir(parents=True, exist_ok=True)
-    HELD_BY_DVC.write_text(json.dumps(content))
+    RWLOCK.parent.mkdir(parents=True, exist_ok=True)
+    RWLOCK.write_text(json.dumps(content))
 
 
 def gone() -> int:
@@ -128,11 +134,11 @@ def test_what_a_dead_dvc_has_noted_is_removed(what, monkeypatch, capsys):
     """DVC itself refuses to start for all three but the second."""
     monkeypatch.setattr(run, "POLL", 0.01)
     notes(gone() if what == "nobody is there" else os.getpid())
-    os.utime(HELD_BY_DVC, (1, 1))  # long before this process began
+    os.utime(RWLOCK, (1, 1))  # long before this process began
     if what == "half a file":
-        HELD_BY_DVC.write_text(HELD_BY_DVC.read_text()[:20])
-    with alone():
-        assert not HELD_BY_DVC.exists()
+        RWLOCK.write_text(RWLOCK.read_text()[:20])
+    with exclusive_run():
+        assert not RWLOCK.exists()
     assert capsys.readouterr().err == ""
 
 
@@ -141,7 +147,7 @@ def waits_until(ended: Callable[[], object]) -> None:
     entered = threading.Event()
 
     def enter() -> None:
-        with alone():
+        with exclusive_run():
             entered.set()
 
     thread = threading.Thread(target=enter)
@@ -158,18 +164,18 @@ def test_a_dvc_that_is_at_work_is_waited_for(monkeypatch, capsys):
     notes(dvc.pid)
     waits_until(lambda: dvc.communicate(b"\n"))
     assert capsys.readouterr().err == (
-        f"another DVC is at work here: `dvc exp run` (process {dvc.pid}); waiting until it ends\n"
+        f"another DVC is active here: `dvc exp run` (process {dvc.pid}); waiting until it ends\n"
     )
 
 
 def test_two_runs_take_turns_and_an_orphaned_stage_is_waited_for(capsys):
     events: list[str] = []
-    Path(".dlvc/writers").mkdir(parents=True)
-    orphan = FileLock(".dlvc/writers/lenet.lock")
+    Path(".dvcview/stages").mkdir(parents=True)
+    orphan = FileLock(".dvcview/stages/lenet.lock")
     orphan.acquire()
 
     def one(name: str) -> None:
-        with alone():
+        with exclusive_run():
             events.append(f"{name} begins")
             time.sleep(0.2)
             events.append(f"{name} ends")
@@ -184,15 +190,15 @@ def test_two_runs_take_turns_and_an_orphaned_stage_is_waited_for(capsys):
         thread.join()
     assert [event.split()[1] for event in events] == ["begins", "ends"] * 2
     said = capsys.readouterr().err
-    assert said.count("another run is at work in this folder; waiting") == 1
-    assert said.count("the stage lenet of a run that was killed is about to stop") == 1
+    assert said.count("another run is active in this folder; waiting") == 1
+    assert said.count("the stage lenet of a killed run is about to stop") == 1
 
 
 def test_the_place_is_dvcs_too_when_our_command_is_killed(tmp_path):
     script = (
-        "import subprocess, sys\nfrom dvcview.run.repro import alone\n"
-        "with alone() as place:\n"
-        "    child = subprocess.Popen([sys.executable, '-c', 'input()'], pass_fds=[place])\n"
+        "import subprocess, sys\nfrom dvcview.run.repro import exclusive_run\n"
+        "with exclusive_run() as lock_fd:\n"
+        "    child = subprocess.Popen([sys.executable, '-c', 'input()'], pass_fds=[lock_fd])\n"
         "    print('in', flush=True)\n    child.wait()\n"
     )
     command = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
@@ -205,9 +211,12 @@ def test_the_place_is_dvcs_too_when_our_command_is_killed(tmp_path):
 
 
 def test_a_place_that_cannot_be_had_is_one_line():
-    Path(".dlvc").write_text("in the way")
-    for place in (alone(), one_writer("lenet")):
-        with pytest.raises(UserError, match=r"\.dlvc/.*: cannot be written \((File|Not)"), place:
+    Path(".dvcview").write_text("in the way")
+    for lock_fd in (exclusive_run(), stage_lock("lenet")):
+        with (
+            pytest.raises(UserError, match=r"\.dvcview/.*: cannot be written \((File|Not)"),
+            lock_fd,
+        ):
             pass
 
 
@@ -215,42 +224,32 @@ def test_of_a_stage_there_is_one_writer_and_the_next_waits(capsys):
     entered = threading.Event()
 
     def second() -> None:
-        with one_writer("lenet"):
+        with stage_lock("lenet"):
             entered.set()
 
-    with one_writer("lenet"):
+    with stage_lock("lenet"):
         thread = threading.Thread(target=second)
         thread.start()
         assert not entered.wait(0.5)
-        with one_writer("densenet"):
+        with stage_lock("densenet"):
             pass
     thread.join()
     assert entered.is_set()
-    assert capsys.readouterr().err == "lenet: another process is at it; waiting\n"
+    assert capsys.readouterr().err == "lenet: another process runs this stage; waiting\n"
 
 
 def test_the_place_of_a_process_that_was_killed_is_free():
     script = (
-        "import time\nfrom dvcview.run.stage_process import one_writer\n"
-        "with one_writer('lenet'):\n    print('in', flush=True)\n    time.sleep(60)\n"
+        "import time\nfrom dvcview.run.stage_process import stage_lock\n"
+        "with stage_lock('lenet'):\n    print('in', flush=True)\n    time.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE,
                                env={**os.environ, "PYTHONPATH": str(ROOT / "src")})  # fmt: skip
     assert process.stdout.readline() == b"in\n"
     process.kill()
     process.communicate()
-    with one_writer("lenet"):
+    with stage_lock("lenet"):
         pass
-
-
-def test_complete_checkpoints_are_forgotten_and_others_kept():
-    folder = Path(".dlvc/checkpoints")
-    folder.mkdir(parents=True)
-    names = ["lenet-0a.complete.pt", "lenet-0a.lock", "densenet-0b.pt", "densenet-0b.lock"]
-    for name in names:
-        (folder / name).touch()
-    forget_complete()
-    assert sorted(file.name for file in folder.iterdir()) == sorted(names[2:])
 
 
 @pytest.fixture
@@ -288,7 +287,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_an_input_that_changes_while_a_stage_runs_is_named_and_refused(inputs, name):
-    before = Inputs.of("update_rules", "per_epoch")
+    before = StageInputs.read("update_rules", "per_epoch")
     before.check_unchanged("update_rules", "per_epoch")
     CHANGES[name]()
     with pytest.raises(UserError) as caught:
@@ -299,7 +298,7 @@ def test_an_input_that_changes_while_a_stage_runs_is_named_and_refused(inputs, n
 
 
 def test_what_a_stage_does_not_depend_on_may_change(inputs):
-    before = Inputs.of("update_rules", "per_epoch")
+    before = StageInputs.read("update_rules", "per_epoch")
     edit_params("learning_rate: 0.1\n    epochs: 10\n    batch_size: 100  ",
                 "learning_rate: 0.1\n    epochs: 11\n    batch_size: 100  ")  # fmt: skip
     edit_params("seed: 29 ", "seed: 30 ")

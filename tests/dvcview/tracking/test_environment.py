@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from dvcview.tracking.environment import git_state, surroundings
+from dvcview.tracking.environment import capture_environment, git_state
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_without_git_nothing_is_known(tmp_path):
 def test_versions_and_machine_are_told():
     import torch
 
-    tags = surroundings("cpu")["tags"]
+    tags = capture_environment("cpu")["tags"]
     assert tags["torch"] == torch.__version__
     assert tags["threads"] == str(torch.get_num_threads())
     assert tags["device"] == "cpu"

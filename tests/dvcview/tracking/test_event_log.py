@@ -8,30 +8,30 @@ import sys
 
 import psutil
 
-from dvcview.tracking.event_log import Journal, JournalReader, is_alive
+from dvcview.tracking.event_log import EventLog, EventLogReader, is_alive
 
 
 def test_what_is_written_is_read_in_its_order(tmp_path):
-    journal = Journal(tmp_path, "optimizers@adam")
-    reader = JournalReader(journal.path)
+    event_log = EventLog(tmp_path, "optimizers@adam")
+    reader = EventLogReader(event_log.path)
     assert reader.new_events() == []
-    journal.write("begin", stage="optimizers@adam", pid=1, created=2.0)
-    journal.write("epoch", epoch=1)
+    event_log.write("begin", stage="optimizers@adam", pid=1, created=2.0)
+    event_log.write("epoch", epoch=1)
     assert [event["event"] for event in reader.new_events()] == ["begin", "epoch"]
     assert reader.begin["stage"] == "optimizers@adam"
     assert reader.new_events() == []
-    journal.write("end", status="FINISHED")
+    event_log.write("end", status="FINISHED")
     assert [event["event"] for event in reader.new_events()] == ["end"]
     assert reader.end["status"] == "FINISHED"
-    assert reader.events == journal.events == 3
-    journal.close()
+    assert reader.events == event_log.events == 3
+    event_log.close()
 
 
 def test_half_a_line_waits_for_its_other_half(tmp_path):
     path = tmp_path / "lenet-1.jsonl"
     whole = b'{"event": "begin", "time": 1, "pid": 1, "created": 2.0}\n'
     path.write_bytes(whole[:20])
-    reader = JournalReader(path)
+    reader = EventLogReader(path)
     assert reader.new_events() == []
     path.write_bytes(whole)
     assert len(reader.new_events()) == 1
@@ -50,13 +50,13 @@ def test_a_process_is_known_by_its_number_and_its_time_of_creation():
 def test_a_writer_that_was_killed_and_not_yet_waited_for_is_gone(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     process = psutil.Process(child.pid)
-    journal = Journal(tmp_path, "lenet")
-    journal.write("begin", pid=child.pid, created=process.create_time())
-    reader = JournalReader(journal.path)
+    event_log = EventLog(tmp_path, "lenet")
+    event_log.write("begin", pid=child.pid, created=process.create_time())
+    reader = EventLogReader(event_log.path)
     reader.new_events()
     assert not reader.writer_is_gone()
     child.kill()
-    journal.close()
+    event_log.close()
     while process.status() != psutil.STATUS_ZOMBIE:
         pass
     assert reader.writer_is_gone()

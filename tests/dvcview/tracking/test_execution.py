@@ -29,7 +29,7 @@ def test_the_project_is_where_dvc_says_or_where_dvc_yaml_is(tmp_path, monkeypatc
 
 def test_a_stage_without_dvc_is_an_execution_of_its_own():
     execution = this_execution()
-    assert execution.by_hand
+    assert execution.manual
     assert execution.pid == os.getpid()
     assert execution.is_running()
 
@@ -39,7 +39,7 @@ def test_a_stage_belongs_to_its_nearest_dvc(tmp_path):
     dvc = tmp_path / "dvc"
     script = (
         "from dvcview.tracking.execution import this_execution as e; "
-        "print(e().pid, e().command, e().by_hand)"
+        "print(e().pid, e().command, e().manual)"
     )
     dvc.write_text(
         f"import os, subprocess\nprint(os.getpid(), flush=True)\n"

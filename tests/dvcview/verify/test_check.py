@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from dvcview.errors import UserError
-from dvcview.tracking.event_log import Journal
+from dvcview.tracking.event_log import EventLog
 from dvcview.tracking.execution import begin_execution, this_process
 from dvcview.verify.check import check_bytes
 from dvcview.verify.expected import expect
@@ -20,14 +20,14 @@ def object_of(project, path):
     """The object in DVC's cache that an out is copied from."""
     checked = check_bytes(project.root)
     (name,) = [out.md5 for out in checked.expected.outs if out.path == path]
-    return checked.inventory.object_path(name)
+    return checked.manifest.object_path(name)
 
 
 def object_in(project, path):
     """The same for a file in a folder."""
     checked = check_bytes(project.root)
     (name,) = [file.md5 for file in checked.expected.files if file.path == path]
-    return checked.inventory.object_path(name)
+    return checked.manifest.object_path(name)
 
 
 def outcome_of(project, command):
@@ -53,12 +53,12 @@ WORKSPACE = ["file.txt", "folder/below/c.txt", "metrics.json"]
 def test_nothing_is_wrong_after_a_run(small):
     checked = check_bytes(small.root)
     assert checked.problems == ()
-    assert checked.sound == {
+    assert checked.intact == {
         "file.txt", "metrics.json", "other.txt", "folder/a.txt", "folder/b.txt",
         "folder/below/c.txt",
     }  # fmt: skip
-    assert len(checked.inventory.runs) == 2
-    assert absent_outs(checked.expected, checked.inventory) == []
+    assert len(checked.manifest.runs) == 2
+    assert absent_outs(checked.expected, checked.manifest) == []
 
 
 @pytest.mark.parametrize("keep_time", [False, True], ids=["new time", "time kept"])
@@ -236,9 +236,9 @@ def test_outs_that_this_machine_does_not_have_are_no_damage(small, tmp_path):
     small.shell(f"git clone --quiet . {tmp_path / 'clone'}")
     checked = check_bytes(tmp_path / "clone")
     assert checked.problems == ()
-    absent = absent_outs(checked.expected, checked.inventory)
+    absent = absent_outs(checked.expected, checked.manifest)
     assert [out.path for out in absent] == ["file.txt", "folder", "other.txt"]
-    assert checked.sound == {"metrics.json"}
+    assert checked.intact == {"metrics.json"}
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_outs_that_this_machine_does_not_have_are_no_damage(small, tmp_path):
         (None, "no dvc.lock in .*make run"),
         (b"stages:\n  make:\n   - a\n  b: [\n", "dvc.lock, line 5: not valid YAML"),
         (b"\xff", "dvc.lock: not UTF-8 text"),
-        (b"- a\n", "dvc.lock: not as DVC writes it"),
-        (b"stages:\n  make:\n    outs: []\n", "dvc.lock: not as DVC writes it .*cmd"),
+        (b"- a\n", "dvc.lock: not in DVC's format"),
+        (b"stages:\n  make:\n    outs: []\n", "dvc.lock: not in DVC's format .*cmd"),
     ],
 )
 def test_a_lock_that_cannot_be_read_is_the_callers_to_mend(small, content, said):
@@ -280,21 +280,21 @@ def test_what_somebody_is_writing_is_not_called_damaged(small, mode):
 def test_an_out_that_somebody_began_to_write_meanwhile_is_left_out(small):
     checked = check_bytes(small.root)
     idle = tuple(out for out in checked.expected.outs if out.path != "folder")
-    expected = expect(idle, checked.inventory)
-    assert list(check_workspace(expected, checked.inventory, checked.repairs)) == []
+    expected = expect(idle, checked.manifest)
+    assert list(check_workspace(expected, checked.manifest, checked.repairs)) == []
 
 
 def test_a_stage_that_nobody_waits_for_is_at_work_until_it_says_that_it_ends(small):
     execution = this_process("python", small.root)
-    journal = Journal(begin_execution(execution, small.root), "make")
-    journal.write("begin", stage="make", pid=execution.pid, created=execution.created)
+    event_log = EventLog(begin_execution(execution, small.root), "make")
+    event_log.write("begin", stage="make", pid=execution.pid, created=execution.created)
     small.flip("file.txt")
     assert problems(small) == {}
     assert {work.path for work in check_bytes(small.root).in_use} == {
         "folder", "file.txt", "metrics.json",
     }  # fmt: skip
-    journal.write("end", status="FINISHED")
-    journal.close()
+    event_log.write("end", status="FINISHED")
+    event_log.close()
     assert set(problems(small)) == {"file.txt"}
 
 

@@ -9,9 +9,9 @@ from dlvc.models.preprocessing import unit_interval
 
 
 class MLP(nn.Module):
-    """784-400-256-10 with ReLU; its ten outputs are unnormalised scores for cross entropy.
+    """784-400-256-10 with ReLU. The ten outputs are unnormalised scores for the cross entropy.
 
-    `forward` takes uint8 digits `(N, 28, 28)`, as they are stored.
+    `forward` takes the stored uint8 digits `(N, 28, 28)`.
 
     Source: lectures 24 and 25, "Neural Network" (`Layer1` discovers features, `Layer2` classifies).
     """

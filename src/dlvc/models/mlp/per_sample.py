@@ -1,8 +1,8 @@
-"""Lecture 24c written out: forward, backward and an update for one image at a time.
+"""Lecture 24c without torch: forward pass, backward pass and update for one image at a time.
 
-With a batch of one, torch spends more time between its operations than in them, and its matrix
-products become products of a matrix and a vector, which only move memory. Written out, what is
-zero need not be touched: four fifths of a digit's pixels, and half of the hidden units after ReLU.
+With a batch of one, torch spends more time between its operations than in them. Its matrix products
+become products of a matrix and a vector, whose speed is limited by memory access. The code here
+skips zeros, which are four fifths of a digit's pixels and half of the hidden units after ReLU.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch.nn import functional as F
 
 from dlvc.models.mlp.network import MLP
 from dlvc.training.evaluation import LossFunction
-from dlvc.training.optimizers import GradientDescent
-from dlvc.training.process_group import ALONE, World
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.optimizers import SGD
+from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
+from dlvc.training.samples import EpochState, Samples
 
-AT_A_TIME = 10_000  # images: a third of a second
+AT_A_TIME = 10_000  # images between two yields, which take a third of a second
 Vector = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
@@ -33,48 +33,57 @@ def train_one_epoch(
     loss_function: LossFunction,
     optimizer: object,
     samples: Samples,
-    training: Pass,
+    training: EpochState,
     *,
     accumulate: bool = False,
-    world: World = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[None]:
-    """What `dlvc.training.loop.train_one_epoch` does, for an `MLP` and batches of one image.
+    """Train for one epoch like `dlvc.training.loop.train_one_epoch`, with batches of one image.
 
-    The same losses and weights but for the order in which sums are taken. On the CPU, whatever
-    else there is: one image is too little work for a GPU. Yields after `AT_A_TIME` images.
+    Losses and weights are the same, except for the order of summation. The computation runs on the
+    CPU even if there is a GPU, because one image is too little work for a GPU. Yields after every
+    `AT_A_TIME` images.
+
+    Raises:
+        TypeError: the model is not an `MLP`, the loss is not the cross entropy, the optimizer is
+            not `SGD` without momentum, gradients are accumulated, the batch size is not 1, or
+            several processes train.
     """
     if (
         not isinstance(model, MLP)
-        or type(optimizer) is not GradientDescent
+        or not (type(optimizer) is SGD and optimizer.momentum == 0)
         or loss_function is not F.cross_entropy
         or accumulate
         or training.batch_size != 1
-        or world != ALONE
+        or group != SINGLE_PROCESS
     ):
-        raise TypeError("written out is an MLP's cross entropy and gradient descent by one image")
+        raise TypeError(
+            "per-sample training requires an MLP, F.cross_entropy, SGD without momentum, no "
+            "accumulation, a batch size of 1 and a single process"
+        )
     images = samples.images.flatten(1).numpy()  # (N, 784) uint8
     labels, rate = samples.labels.numpy(), np.float32(optimizer.learning_rate)
-    order, losses = training.order.numpy(), training.losses.numpy()
+    order, losses = training.indices.numpy(), training.losses.numpy()
     predicted = training.predicted.numpy()
     layers = [model.fc1, model.fc2, model.fc3]
-    # With a row for each input, an input that is zero is a row that is left out.
+    # With one row per input, the row of an input that is zero can be skipped.
     w1, w2, w3 = (np.ascontiguousarray(layer.weight.detach().numpy().T) for layer in layers)
     b1, b2, b3 = (layer.bias.detach().numpy() for layer in layers)
 
     training.classes = len(b3)
     while not training.is_complete:
-        part = slice(training.done, min(training.done + AT_A_TIME, training.batches))
-        _descend(
+        part = slice(training.batch_index, min(training.batch_index + AT_A_TIME, training.batches))
+        _train(
             images, labels, order[part], rate, w1, w2, w3, b1, b2, b3, losses[part], predicted[part]
         )
         for layer, weight in zip(layers, (w1, w2, w3), strict=True):
             layer.weight.detach().copy_(torch.from_numpy(weight.T))
-        training.done = part.stop
+        training.batch_index = part.stop
         yield
 
 
 @njit(nogil=True, cache=True)
-def _descend(
+def _train(
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     indices: NDArray[np.int64],
@@ -90,11 +99,12 @@ def _descend(
 ) -> None:
     """Update weights `(inputs, outputs)` and biases after each image.
 
-    `losses` and `predicted` are filled with what was said of each image before its update.
+    Fills `losses` and `predicted` with the loss and the predicted class of each image before its
+    update.
 
-    Forward, h₀ being the pixels:   h₁ = relu(h₀ w₁ + b₁), h₂ = relu(h₁ w₂ + b₂), s = h₂ w₃ + b₃,
+    Forward, where h₀ are pixels:   h₁ = relu(h₀ w₁ + b₁), h₂ = relu(h₁ w₂ + b₂), s = h₂ w₃ + b₃,
                                     J = log Σ exp s − s_label.
-    Backward, δ being ∂J/∂ of what a layer puts out before its ReLU:
+    Backward, where δ is the derivative of J with respect to a layer's output before its ReLU:
                                     δ₃ = softmax(s) − [label], δₖ = (wₖ₊₁ δₖ₊₁) [hₖ > 0].
     Update:                         wₖ ← wₖ − η hₖ₋₁ᵀ δₖ, bₖ ← bₖ − η δₖ.
     """
@@ -146,12 +156,12 @@ def _relu(h: Vector) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _backward(h: Vector, w: Matrix, d: Vector, d_before: Vector, rate: np.float32) -> None:
-    """δ of the layer before, and then the update of w, row by row of the inputs h that are > 0."""
+def _backward(h: Vector, w: Matrix, d: Vector, d_previous: Vector, rate: np.float32) -> None:
+    """Compute δ of the previous layer, and update the rows of w whose input h is > 0."""
     for i in range(len(h)):
-        d_before[i] = 0
+        d_previous[i] = 0
         if h[i] > 0:
-            d_before[i] = _dot(w[i], d)
+            d_previous[i] = _dot(w[i], d)
             _add(w[i], -rate * h[i], d)
 
 
@@ -162,7 +172,7 @@ def _add(out: Vector, factor: np.float32, vector: Vector) -> None:
         out[k] += factor * vector[k]
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})  # or the sum could not be taken in vectors
+@njit(nogil=True, cache=True, fastmath={"reassoc"})  # reassoc permits a vectorised sum
 def _dot(a: Vector, b: Vector) -> np.float32:
     total = np.float32(0)
     for k in range(len(a)):

@@ -1,1 +1,1 @@
-"""A rule for every claim: from outs to a verdict. None is typed in."""
+"""Rules that compute the verdict on each claim from the outs. No verdict is written by hand."""

@@ -1,7 +1,7 @@
-"""`dlvc report`: the report with a link from every number to its run in this MLflow store.
+"""`dlvc report`: a copy of the report with a link from every number to its MLflow run.
 
-Run ids differ from store to store, and so cannot stand in an out, which is the same everywhere.
-This copy of the page is made when it is opened, and lies where no stage and no git sees it.
+Run ids differ between stores, so the report itself, an out with the same bytes everywhere, cannot
+contain them. The copy is written when the page is opened.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dvcview.console import say
+from dvcview.console import log
 from dvcview.errors import UserError
 from dvcview.files.artifacts import write_bytes
 from dvcview.project.lockfile import Pipeline
@@ -19,23 +19,26 @@ from dvcview.tracking.store import connect
 from dvcview.tracking.which import run_of
 
 REPORT = Path("report/index.html")
-# As deep below the project as the report, so that its links to files lead to the same places.
+# One folder below the project, as the report is, so that relative links have the same targets.
 LINKED = Path(".dlvc/report.html")
 LINK_TO_FILE = re.compile(r'<a href="\.\./(?P<file>[^"]+)">[^<]*</a>')
 
 
 def link_report(root: Path, address: str) -> Path:
-    """Write the page with links to the runs on MLflow's page at `address`; without, where MLflow
-    cannot be asked. Returns the file to open."""
+    """Write the copy; returns its path.
+
+    `address` is where MLflow's page is served. If the store cannot be reached, the copy has no
+    links.
+    """
     if not (root / REPORT).exists():
-        raise UserError(f"{REPORT} is not there; `dlvc run report` makes it")
+        raise UserError(f"{REPORT} is missing; `dlvc run report` writes it")
     page = (root / REPORT).read_text(encoding="utf-8")
     write_bytes(root / LINKED, insert_links(page, _runs(root, address)).encode())
     return root / LINKED
 
 
 def insert_links(page: str, runs: Mapping[str, str]) -> str:
-    """The page with a link behind each link to a file; `runs` has the addresses, by out.
+    """Insert a link to a run after each link to a file; `runs` has the addresses, by out.
 
     >>> insert_links('<a href="../results/lenet/seeds.csv">it</a>', {"results/lenet": "#/runs/1"})
     '<a href="../results/lenet/seeds.csv">it</a> (<a href="#/runs/1">run</a>)'
@@ -52,10 +55,10 @@ def insert_links(page: str, runs: Mapping[str, str]) -> str:
 
 
 def _runs(root: Path, address: str) -> dict[str, str]:
-    """The addresses of the runs that MLflow has of the states in dvc.lock, by out."""
+    """The addresses of the runs of the states in dvc.lock, by out."""
     problem = unreachable(tracking_uri(root))
     if problem:
-        say(f"the page has no links to MLflow's runs: {problem}")
+        log(f"the page has no links to MLflow's runs: {problem}")
         return {}
     client = connect(root)
     runs = {}

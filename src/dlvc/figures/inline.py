@@ -1,4 +1,7 @@
-"""Pictures that stand in the page itself: sharp at any size, and readable in the dark."""
+"""Pictures that are embedded in the page.
+
+Curves are SVG, so they are sharp at any size, and their text follows the page's dark mode.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ from PIL import Image
 
 from dlvc.figures.mosaic import mosaic
 
-INK = "#010203"  # no picture has this colour; it becomes that of the page's text
+INK = "#010203"  # a colour that no picture uses; `as_svg` replaces it by the colour of the text
 STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text, in the page's own font
-    "svg.hashsalt": "dlvc",  # ids would be random
+    "svg.fonttype": "none",  # keep text as text, in the page's font
+    "svg.hashsalt": "dlvc",  # otherwise ids are random
     "font.family": "sans-serif",
     "font.size": 10,
     **dict.fromkeys(
@@ -35,21 +38,22 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """HTML of a picture, and the caption below it."""
+    """The HTML of a picture, and its caption."""
 
     html: str
     caption: str
 
 
 def style() -> AbstractContextManager[None]:
-    """Within it figures are drawn as the page wants them."""
+    """A context in which matplotlib draws figures in the style of the page."""
     return mpl.rc_context(STYLE)
 
 
 def as_svg(figure: Figure, name: str, text: str) -> str:
-    """A figure as SVG for within a page; `name` keeps its ids apart, `text` tells what it shows.
+    """Convert a figure to inline SVG. The same figure always gives the same SVG.
 
-    The same figure gives the same text.
+    `name` is a prefix that makes the ids unique in the page. `text` describes the figure for screen
+    readers.
     """
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -66,9 +70,10 @@ def as_svg(figure: Figure, name: str, text: str) -> str:
 
 
 def as_pixels(kernels: NDArray[np.float64], columns: int, text: str, *, largest: float) -> str:
-    """Kernels `(K, h, w)` or `(K, h, w, 3)` as an image of one pixel a weight.
+    """Convert kernels `(K, h, w)` or `(K, h, w, 3)` to an HTML image with one pixel per weight.
 
-    Black (or no colour) is -`largest`, gray is 0, white is `largest`.
+    A weight of -`largest` is black, 0 is gray and `largest` is white; in RGB this applies to each
+    channel. `text` describes the image for screen readers.
     """
     scaled = np.clip((kernels / largest + 1) / 2, 0, 1) if largest else np.full(kernels.shape, 0.5)
     gap = [(0, 0), (0, 1), (0, 1), (0, 0)][: kernels.ndim]

@@ -1,4 +1,4 @@
-"""What the outs of the stages say, as the rules ask for it."""
+"""Access to the outs of the stages in the form that the rules need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LECTURES_IMAGES = {"MNIST": (60_000, 10_000), "CIFAR-10": (50_000, 10_000)}
 
 @dataclass(frozen=True)
 class Curve:
-    """One training from one seed: a number an epoch in each column."""
+    """One training with one seed. Each column `(epochs,)` has one number per epoch."""
 
     training: str
     seed: int
@@ -37,7 +37,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Curves:
-    """The same training from several seeds; `file` is where that is written."""
+    """The same training with several seeds; `file` is the CSV file that holds the curves."""
 
     file: str
     curves: tuple[Curve, ...]
@@ -50,62 +50,79 @@ class Curves:
 
     @property
     def epochs(self) -> int:
-        """As many as all of them have."""
+        """The number of epochs that all seeds have; 0 without curves."""
         return min(map(len, self.curves), default=0)
 
     def of(self, training: str) -> Curves:
-        """Only one of an exercise's trainings."""
-        return Curves(self.file, tuple(one for one in self.curves if one.training == training))
+        """The curves of one of an exercise's trainings."""
+        selected = (curve for curve in self.curves if curve.training == training)
+        return Curves(self.file, tuple(selected))
 
     def at(self, column: str, epoch: int) -> Numbers:
-        """A column after an epoch, counted from 1, or after the last (-1): `(seeds,)`."""
-        place = epoch - 1 if epoch > 0 else epoch
-        return np.array([one[column][place] for one in self.curves])
+        """A column after an epoch, `(seeds,)`. Epochs are counted from 1; -1 is the last one."""
+        index = epoch - 1 if epoch > 0 else epoch
+        return np.array([curve[column][index] for curve in self.curves])
 
     def last(self, column: str) -> Numbers:
         """A column after the last epoch, `(seeds,)`."""
         return self.at(column, -1)
 
     def stack(self, column: str) -> Numbers:
-        """A column over the epochs that all have, `(seeds, epochs)`."""
-        return np.stack([one[column][: self.epochs] for one in self.curves])
+        """A column over the epochs that all seeds have, `(seeds, epochs)`."""
+        return np.stack([curve[column][: self.epochs] for curve in self.curves])
 
 
 def read_curves(root: Path, file: str) -> Curves:
-    """Of a seeds.csv, or of an exercise's trainings.csv."""
-    rows: dict[tuple[str, int], list[dict[str, str]]] = {}
+    """Read a stage's seeds.csv or an exercise's trainings.csv."""
+    groups: dict[tuple[str, int], list[dict[str, str]]] = {}
     for row in read_csv(root / file):
-        rows.setdefault((row.pop("training", ""), int(row.pop("seed"))), []).append(row)
+        groups.setdefault((row.pop("training", ""), int(row.pop("seed"))), []).append(row)
     return Curves(
         file,
         tuple(
-            Curve(name, seed, {key: np.array([float(row[key]) for row in of]) for key in of[0]})
-            for (name, seed), of in rows.items()
+            Curve(name, seed, {key: np.array([float(row[key]) for row in rows]) for key in rows[0]})
+            for (name, seed), rows in groups.items()
         ),
     )
 
 
+def read_columns(file: Path) -> dict[str, Numbers]:
+    """Read a stage's curves.csv: each column `(epochs,)` by its name."""
+    rows = read_csv(file)
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def read_confusion(file: Path) -> tuple[list[str], NDArray[np.int64]]:
+    """Read a confusion.csv: the classes, and counts int64 `(C, C)`; rows are true classes."""
+    rows = read_csv(file)
+    counts = [[int(n) for key, n in row.items() if key != "true"] for row in rows]
+    return [row["true"] for row in rows], np.array(counts)
+
+
 class Evidence:
-    """The outs of a project's folder, each read when it is first asked for."""
+    """The outs in a project's folder `root`. Files are read on demand.
+
+    `params` has the values of params.yaml by flat name. `times` is benchmarks/rules.json.
+    """
 
     def __init__(self, root: Path, params: Mapping[str, Any], times: Mapping[str, Any]) -> None:
         self.root = root
-        self.params = params  # with flat names
-        self.times = times  # benchmarks/rules.json
+        self.params = params
+        self.times = times
         self._curves: dict[str, Curves] = {}
 
     def curves(self, stage: str) -> Curves:
-        """The curves of a training stage from all seeds."""
+        """The curves of a training stage, of all seeds."""
         return self._read(f"results/{stage.replace('@', '/')}/seeds.csv")
 
     def exercise(self, name: str) -> Curves:
-        """The curves of all trainings of an exercise; none where it is off."""
+        """The curves of all trainings of an exercise; empty if the exercise is off."""
         if not self.about(name)["epochs"]:
             return Curves(f"results/claims/{name}/about.json", ())
         return self._read(f"results/claims/{name}/trainings.csv")
 
     def about(self, exercise: str) -> Any:
-        """How many images an exercise had, and which of its trainings diverged."""
+        """The about.json of an exercise: its images, epochs and diverged trainings."""
         return read_json(self.root / f"results/claims/{exercise}/about.json")
 
     def metrics(self, stage: str) -> Any:
@@ -113,16 +130,16 @@ class Evidence:
         return read_json(self.root / f"results/{stage.replace('@', '/')}/metrics.json")
 
     def array(self, file: str) -> NDArray[Any]:
-        """An array among the outs."""
+        """Read an array; `file` is relative to the project's folder."""
         return read_npy(self.root / file)
 
     def table(self, name: str) -> list[dict[str, str]]:
-        """One of the tables of the stage `costs`."""
+        """The rows of a table of the stage `costs`."""
         return read_csv(self.root / f"results/costs/{name}.csv")
 
     @cached_property
     def models(self) -> dict[str, dict[str, str]]:
-        """What each model costs, by its name."""
+        """The rows of models.csv by the name of the model."""
         return {row["model"]: row for row in self.table("models")}
 
     def images(self, name: str) -> Any:
@@ -131,12 +148,12 @@ class Evidence:
 
     @cached_property
     def has_mnist(self) -> bool:
-        """Whether the digits are those of the lectures."""
+        """Whether the digits are the lectures' MNIST."""
         return is_like(self.images("digits"), "MNIST", [str(digit) for digit in range(10)])
 
     @cached_property
     def has_cifar10(self) -> bool:
-        """Whether the photographs are those of the lectures, be it as JPEG re-encoded."""
+        """Whether the photographs are the lectures' CIFAR-10, possibly re-encoded as JPEG."""
         return is_like(self.images("photos"), "CIFAR-10", CIFAR10_CLASSES)
 
     def _read(self, file: str) -> Curves:
@@ -146,13 +163,14 @@ class Evidence:
 
 
 def is_like(summary: Mapping[str, Any], original: str, classes: Sequence[str]) -> bool:
-    """Whether images are the lectures': no stand-ins, as many, and of the same classes.
+    """Whether a data set is one of the lectures', judged by its summary.json.
 
-    A folder of re-encoded pictures counts: it has another name, and the page says it.
+    It must not be a stand-in, and it must have the same number of images and the same classes. A
+    folder of re-encoded pictures counts. It has another name, which the page shows.
     """
-    numbers = tuple(summary[part]["images"] for part in ("train", "test"))
+    counts = tuple(summary[part]["images"] for part in ("train", "test"))
     return (
         summary["stand_in_for"] is None
-        and numbers == LECTURES_IMAGES[original]
+        and counts == LECTURES_IMAGES[original]
         and sorted(summary["classes"]) == sorted(classes)
     )

@@ -1,19 +1,21 @@
-"""lectures.yaml as the ledger reads it: the printed figures, and the claims with their tests."""
+"""Reads lectures.yaml for the report: the printed figures, and the claims with their tests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dvcview.files.artifacts import read_yaml
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a lecture claims, in our words, and what would confirm or refute it.
+    """A claim of a lecture, in our words, and the test that would confirm or refute it.
 
-    `amended` says why the test is another than before its experiment was first run; or nothing.
+    `amended` gives the reason if the test was changed after its experiment first ran. Otherwise it
+    is empty.
     """
 
     id: str
@@ -24,23 +26,27 @@ class Claim:
 
 @dataclass(frozen=True)
 class Lecture:
-    """One lecture; `printed` are its figures by stage, metric and epoch (counted from 1), `seconds`
-    what it says an epoch takes, each of those stages that have some."""
+    """One lecture.
+
+    `printed` holds the lecture's figures by stage, metric and epoch (counted from 1). `seconds`
+    holds the printed duration of an epoch by stage. Both contain only the stages that have such
+    values. `names` holds the names of the runs by stage.
+    """
 
     title: str
     printed: Mapping[str, Mapping[str, Mapping[int, float]]]
     seconds: Mapping[str, float]
-    names: Mapping[str, str]  # of the stages
+    names: Mapping[str, str]
     claims: tuple[Claim, ...]
 
     @property
     def number(self) -> str:
-        """Of two digits, as in the ids of its claims."""
+        """The lecture's number with two digits, as in the ids of its claims."""
         return self.title.split()[1]
 
 
 def read_lectures(path: Path) -> list[Lecture]:
-    """The lectures in their order; what is no lecture, such as the images, is left out."""
+    """The lectures in their order. Other experiments, such as the images, are left out."""
     lectures = []
     for entry in read_yaml(path):
         if entry["experiment"].startswith("Lecture"):
@@ -48,8 +54,8 @@ def read_lectures(path: Path) -> list[Lecture]:
             lectures.append(
                 Lecture(
                     entry["experiment"],
-                    {name: of["figures"] for name, of in stages.items() if "figures" in of},
-                    {name: of["seconds"] for name, of in stages.items() if "seconds" in of},
+                    _values_by_stage(stages, "figures"),
+                    _values_by_stage(stages, "seconds"),
                     {name: stage["run"] for name, stage in stages.items()},
                     tuple(
                         Claim(name, claim["says"], claim["test"], claim.get("amended", ""))
@@ -58,3 +64,8 @@ def read_lectures(path: Path) -> list[Lecture]:
                 )
             )
     return lectures
+
+
+def _values_by_stage(stages: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The values of `key` by stage, for the stages that have it."""
+    return {name: stage[key] for name, stage in stages.items() if key in stage}

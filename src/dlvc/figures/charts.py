@@ -1,4 +1,4 @@
-"""The charts of the page, lecture by lecture."""
+"""The charts of the report, by lecture."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dlvc.evidence.lectures import Lecture
+from dlvc.evidence.outs import Curves, Evidence
 from dlvc.figures.bands import Band, draw_bands
 from dlvc.figures.features import draw_features_by_class
-from dlvc.report.evidence import Curves, Evidence
-from dlvc.report.lectures import Lecture
-from dlvc.report.pictures import Picture, as_pixels, as_svg, style
+from dlvc.figures.inline import Picture, as_pixels, as_svg, style
 from dvcview.files.artifacts import read_json, read_npy, read_pickle
 
 ACCURACY = "test accuracy"
 SCALED = "train_loss_lecture_scale"
-JITTER = 300  # updates that are shown one by one
+JITTER = 300  # the number of updates in the chart of the jitter
 
 
 def band(label: str, curves: Curves, column: str, printed: Mapping[int, float], x: str) -> Band:
-    """A column over epochs or updates, from every seed."""
+    """A column of every seed over epochs or updates; `x` is the name of the column on the axis."""
     return Band(label, curves.curves[0][x][: curves.epochs], curves.stack(column), printed)
 
 
+def draw_charts(evidence: Evidence, lectures: Sequence[Lecture]) -> dict[str, list[dict[str, str]]]:
+    """The HTML and the caption of each chart of the report, by the number of the lecture."""
+    charts = Charts(evidence, lectures)
+    return {
+        lecture.number: [vars(picture) for picture in charts.of(lecture)] for lecture in lectures
+    }
+
+
 class Charts:
-    """Draws what belongs to a lecture; each picture gets a name of its own."""
+    """Draws the charts of the lectures and gives each picture a unique name."""
 
     def __init__(self, evidence: Evidence, lectures: Sequence[Lecture]) -> None:
         self._evidence = evidence
@@ -36,7 +44,7 @@ class Charts:
         self._count = 0
 
     def of(self, lecture: Lecture) -> list[Picture]:
-        """All pictures of a lecture."""
+        """Draw all pictures of a lecture."""
         draw = {
             "03": self._features,
             "05": self._perceptron,
@@ -52,8 +60,8 @@ class Charts:
         self._count += 1
         return Picture(as_svg(figure, f"c{self._count}", caption), caption)
 
-    def _bands(self, bands: Sequence[Band], caption: str, **how: Any) -> Picture:
-        return self._svg(draw_bands(bands, **how), caption)
+    def _bands(self, bands: Sequence[Band], caption: str, **axes: Any) -> Picture:
+        return self._svg(draw_bands(bands, **axes), caption)
 
     def _exercise(
         self,
@@ -61,20 +69,19 @@ class Charts:
         column: str,
         caption: str,
         shown: Callable[[str], bool] = lambda _title: True,
-        **how: Any,
+        **axes: Any,
     ) -> list[Picture]:
-        """The trainings of an exercise, or those of them to be shown; nothing where it is off."""
+        """Draw the trainings of an exercise that `shown` selects. Empty if it is off."""
         exercise = self._evidence.exercise(name)
         if not exercise.epochs:
             return []
-        titles = dict.fromkeys(one.training for one in exercise if shown(one.training))
-        x = "updates" if how["xlabel"] == "update" else "epoch"
-        return [
-            self._bands([band(t, exercise.of(t), column, {}, x) for t in titles], caption, **how)
-        ]
+        titles = dict.fromkeys(curve.training for curve in exercise if shown(curve.training))
+        x = "updates" if axes["xlabel"] == "update" else "epoch"
+        bands = [band(title, exercise.of(title), column, {}, x) for title in titles]
+        return [self._bands(bands, caption, **axes)]
 
     def _scaled_loss(self, lecture: Lecture, stage: str, caption: str) -> Picture:
-        """The training loss as the lecture prints it."""
+        """Draw the training loss on the scale that the lecture prints."""
         curves, printed = self._evidence.curves(stage), lecture.printed[stage][SCALED]
         return self._bands(
             [band("training loss", curves, SCALED, printed, "epoch")],
@@ -84,7 +91,7 @@ class Charts:
         )
 
     def _printed(self, lecture: Lecture, column: str) -> list[Band]:
-        """A column of each of a lecture's stages, and what the lecture prints of it."""
+        """A column of each of a lecture's stages, with the values that the lecture prints."""
         return [
             band(
                 lecture.names[stage], self._evidence.curves(stage), column, printed[column], "epoch"
@@ -111,15 +118,15 @@ class Charts:
         return [
             self._scaled_loss(
                 lecture, "perceptron",
-                "The training loss on the lecture's scale: the sum of the batches' means over the "
-                "number of images.",
+                "The training loss on the lecture's scale: the sum of the batch means, divided by "
+                "the number of images.",
             ),
             self._bands(
-                accuracies, "Accuracy on the training and on the test images.",
+                accuracies, "The accuracy on the training images and on the test images.",
                 xlabel="epoch", ylabel="accuracy", percent=True,
             ),
             *self._exercise(
-                "perceptron", "train_loss", "The exercise: other rates, and more epochs.",
+                "perceptron", "train_loss", "Exercise: other learning rates, and more epochs.",
                 xlabel="epoch", ylabel="training loss", logarithmic=True,
             ),
         ]  # fmt: skip
@@ -132,22 +139,22 @@ class Charts:
         images = self._evidence.about("per_epoch")["images"]
         return [
             self._bands(
-                self._printed(lecture, "train_loss"), "Training loss over epochs.",
+                self._printed(lecture, "train_loss"), "The training loss over epochs.",
                 xlabel="epoch", ylabel="training loss",
             ),
             self._bands(
                 self._printed(lecture, "test_accuracy"),
-                "Test accuracy over epochs: the same images each.",
+                "The test accuracy over epochs. In each epoch, all rules use the same images.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._bands(
-                over_updates, "The same over updates: what an update is worth.",
+                over_updates, "The test accuracy over updates.",
                 xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
             ),
             self._jitter(),
             *self._exercise(
                 "per_epoch", "test_accuracy",
-                f"The exercise: as many updates by both rules, on {images:,} images.",
+                f"Exercise: the same number of updates by both rules, on {images:,} images.",
                 xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
             ),
         ]  # fmt: skip
@@ -160,37 +167,37 @@ class Charts:
             bands.append(
                 Band(rule.replace("_", " "), np.arange(1.0, len(last) + 1), last[np.newaxis])
             )
-        caption = f"The loss that each of the last {JITTER} updates was made from."
+        caption = f"The loss from which each of the last {JITTER} updates was computed."
         return self._bands(bands, caption, xlabel="update", ylabel="loss")
 
     def _optimizers(self, lecture: Lecture) -> list[Picture]:
-        how: dict[str, Any] = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
+        axes: dict[str, Any] = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
         return [
             self._bands(
                 self._printed(lecture, "train_loss"),
-                "Training loss by the three optimizers, at one rate.",
+                "The training loss of the three optimizers at the same learning rate.",
                 xlabel="epoch", ylabel="training loss",
             ),
             self._bands(
                 self._printed(lecture, "test_accuracy"),
-                "Test accuracy by the three optimizers, at one rate.", **how,
+                "The test accuracy of the three optimizers at the same learning rate.", **axes,
             ),
             *self._exercise(
                 "momentum", "test_accuracy",
-                "The exercise: is momentum more than a larger rate?", **how,
+                "Exercise: momentum compared with a larger learning rate.", **axes,
             ),
-            *self._exercise(  # two pictures, since one could not be read
+            *self._exercise(  # two pictures, because one would have too many curves
                 "batch_sizes", "test_accuracy",
-                "The exercise: SGD and Adam at other batch sizes, both at the lecture's rate.",
-                lambda title: not title.endswith("own rate"), **how,
+                "Exercise: SGD and Adam at several batch sizes and the lecture's learning rate.",
+                lambda title: not title.endswith("own rate"), **axes,
             ),
             *self._exercise(
-                "batch_sizes", "test_accuracy", "The same with SGD at a rate of its own.",
-                lambda title: title.startswith("Adam") or title.endswith("own rate"), **how,
+                "batch_sizes", "test_accuracy", "The same, with another learning rate for SGD.",
+                lambda title: title.startswith("Adam") or title.endswith("own rate"), **axes,
             ),
             *self._exercise(
-                "sgd", "test_accuracy", "The exercise: how long SGD needs.",
-                **how, logarithmic=True,
+                "sgd", "test_accuracy", "Exercise: SGD over many epochs.",
+                **axes, logarithmic=True,
             ),
         ]  # fmt: skip
 
@@ -204,18 +211,18 @@ class Charts:
                     *self._printed(lecture, "test_accuracy"),
                     band("MLP by Adam", adam, "test_accuracy", {}, "epoch"),
                 ],
-                "Test accuracy, beside a fully connected net with the same budget.",
+                "The test accuracy, and that of a fully connected network with the same budget.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._kernels(conv1, 3, "LeNet's first kernels"),
             self._kernels(
                 self._evidence.array("results/lenet/conv2.npy"), 3,
-                "Of LeNet's second layer the first kernel, one picture for each of its six inputs",
+                "The first kernel of LeNet's second layer, with one picture per input channel",
             ),
         ]  # fmt: skip
         epochs = self._evidence.about("lenet")["epochs"]
         if epochs:
-            name = f"The exercise: the same kernels and {epochs} epochs"
+            name = f"Exercise: LeNet's first kernels and {epochs} epochs of training"
             longer = self._evidence.array("results/claims/lenet/conv1.npy")[0]
             pictures.append(self._kernels(longer, 3, name))
         return pictures
@@ -226,7 +233,7 @@ class Charts:
         return [
             self._scaled_loss(lecture, "densenet", "The training loss on the lecture's scale."),
             self._bands(
-                self._printed(lecture, "test_accuracy"), "Test accuracy.",
+                self._printed(lecture, "test_accuracy"), "The test accuracy.",
                 xlabel="epoch", ylabel=ACCURACY, percent=True,
             ),
             self._bands(
@@ -234,20 +241,23 @@ class Charts:
                     band("training loss", curves, "train_loss", {}, "epoch"),
                     band("test loss", curves, "test_loss", {}, "epoch"),
                 ],
-                "Training and test loss, each a mean over its images.",
+                "The training loss and the test loss, each as the mean over its images.",
                 xlabel="epoch", ylabel="mean loss",
             ),
             self._summed_test_loss(curves),
             self._kernels(conv0, 16, "DenseNet's first kernels"),
             self._kernels(
                 self._evidence.array("results/densenet/denselayer1_conv1.npy"), 16,
-                "Of the first dense layer's 1x1 convolution the 64 weights of one output",
+                "The 64 weights of one output of the first dense layer's 1x1 convolution",
             ),
         ]  # fmt: skip
 
     def _summed_test_loss(self, curves: Curves) -> Picture:
-        """The sum of the batches' means over the number of test images, as the notebook divides it,
-        with the training batches' sum in it, which it does not reset, and without."""
+        """Draw the test loss on the notebook's scale, with and without the notebook's mistake.
+
+        The notebook divides a sum of batch means by the number of test images. It does not reset
+        the sum before testing, so the sum also contains the means of the training batches.
+        """
         images = self._evidence.images("photos")["test"]["images"]
         batches = math.ceil(images / self._evidence.params["densenet.batch_size"])
         epochs = curves.curves[0]["epoch"][: curves.epochs]
@@ -257,9 +267,10 @@ class Charts:
         return self._bands(
             [
                 Band("with the training loss, as in the notebook", epochs, with_training),
-                Band("the test loss alone", epochs, without),
+                Band("test loss alone", epochs, without),
             ],
-            "The sum of the test batches' means over the number of images, as the notebook has it.",
+            "The test loss on the notebook's scale: the sum of the batch means, divided by the "
+            "number of test images.",
             xlabel="epoch",
             ylabel="test loss, lecture's scale",
         )
@@ -267,17 +278,14 @@ class Charts:
     def _kernels(self, pair: NDArray[np.float32], columns: int, name: str) -> Picture:
         before, after = np.asarray(pair, dtype=np.float64)
         largest = float(np.abs([before, after]).max())
-        shown = [
-            as_pixels(kernels, columns, f"{name}, {when}", largest=of)
-            for kernels, when, of in (
-                (before, "before training", largest),
-                (after, "after training", largest),
-                (after - before, "difference", float(np.abs(after - before).max())),
-            )
-        ]
-        html = "".join(
-            f"<div><b>{when}</b>{image}</div>"
-            for when, image in zip(("before", "after", "difference"), shown, strict=True)
-        )
-        caption = f"{name}: gray is 0; the difference has a scale of its own."
+        change = after - before
+        html = ""
+        for label, text, kernels, limit in (
+            ("before", "before training", before, largest),
+            ("after", "after training", after, largest),
+            ("difference", "difference", change, float(np.abs(change).max())),
+        ):
+            image = as_pixels(kernels, columns, f"{name}, {text}", largest=limit)
+            html += f"<div><b>{label}</b>{image}</div>"
+        caption = f"{name}. Gray is 0, and the difference has its own scale."
         return Picture(f'<div class="kernels">{html}</div>', caption)

@@ -1,0 +1,67 @@
+"""Runs one stage of the pipeline: `python src/stage.py STAGE [VARIANT]`.
+
+Python puts the folder of this file first on its module path. So a stage always runs the code of its
+own checkout, also under `dvc exp run --temp` and in DVC's queue.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from dlvc.launcher import is_worker, launch, run_worker, uses_several_processes
+from dlvc.training.determinism import pin_instructions
+from dvcview.console import run_command
+from dvcview.errors import UserError
+from dvcview.files.artifacts import read_yaml
+from dvcview.project.params import PARAMS_FILE
+from dvcview.run.stage_process import exit_with_dvc, limit_openmp_spinning, stage_process
+
+SOURCE = Path(__file__).resolve().parent
+STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
+
+
+def main() -> None:
+    """Prepare the process, then call the `main` of the stage's module."""
+    stage, *variants = sys.argv[1:] or [""]
+    if stage not in STAGES:
+        raise UserError(f"the stage is {stage or 'nothing'}; allowed: {', '.join(STAGES)}")
+    # Child processes (launched workers, shards) run this checkout's code as well.
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{SOURCE}{os.pathsep}{inherited}" if inherited else str(SOURCE)
+    if not is_worker():
+        exit_with_dvc()
+    # These must happen before torch is imported. The stage `params` checks params.yaml itself.
+    if stage != "params" and _is_portable():
+        pin_instructions()
+    limit_openmp_spinning()
+
+    module = import_module(f"dlvc.stages.{stage}")
+    allowed = getattr(module, "VARIANTS", ())
+    if len(variants) != bool(allowed) or not set(variants) <= set(allowed):
+        found = " ".join(variants) or "nothing"
+        raise UserError(
+            f"the variant of {stage} is {found}; allowed: {', '.join(allowed) or 'none'}"
+        )
+    if is_worker():
+        run_worker(stage, module.main)
+        return
+    with stage_process(stage, *variants):
+        if getattr(module, "DISTRIBUTED", False) and uses_several_processes():
+            launch(stage)
+        else:
+            module.main(*variants)
+
+
+def _is_portable() -> bool:
+    """Whether params.yaml asks for the same bytes on other processors."""
+    match read_yaml(PARAMS_FILE):
+        case {"runtime": {"reproducible": "portable"}}:
+            return True
+    return False
+
+
+if __name__ == "__main__":
+    run_command(main)
