@@ -58,7 +58,7 @@ def epochs_said(text):
 
 @pytest.mark.full
 def test_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_run(course, tmp_path):
-    """`make chaos N=100` does it a hundred times; docs/reliability.md has what came of it."""
+    """`make kills N=100` does it a hundred times; docs/reliability.md has what came of it."""
     stages = ("lenet", "features", "perceptron")
     hits: list[str] = []
     for run in disturb(course, kills=3, seed=5, scratch=tmp_path, stages=stages):

@@ -39,7 +39,7 @@ from tests.stress.broken import KINDS, Broken
 PATIENCE = 60  # seconds for one input, also on a machine with other work
 MEMORY = 1 << 30  # bytes beyond what Python has taken before
 LONGEST_LINE = 300  # characters
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class TooLongError(BaseException):

@@ -13,9 +13,14 @@ from dlvc.models.mlp.network import MLP
 from dlvc.params.schema import TrainingExercise
 from dlvc.training.optimizers import SGD
 
+LARGEST_BATCH = 10_000  # limits the memory of updates per epoch
+
 
 def train(settings: TrainingExercise, trainings: Trainings) -> None:
-    """Train the MLP for many epochs of one update, and per batch for as many updates."""
+    """Train the MLP for many epochs of one update, and per batch for as many updates.
+
+    An epoch of one update is computed in one batch: the gradient is the same, and it is faster.
+    """
     updates = math.ceil(len(trainings.train) / settings.batch_size)  # per epoch, in batches
     trainer = trainings.trainer(
         MLP,
@@ -25,4 +30,6 @@ def train(settings: TrainingExercise, trainings: Trainings) -> None:
         batch_size=settings.batch_size,
     )
     trainings.run("per batch", trainer)
-    trainings.run("per epoch", replace(trainer, epochs=settings.epochs, accumulate=True))
+    whole = min(len(trainings.train), LARGEST_BATCH)
+    per_epoch = replace(trainer, epochs=settings.epochs, batch_size=whole, accumulate=True)
+    trainings.run("per epoch", per_epoch)

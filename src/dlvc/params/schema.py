@@ -129,11 +129,6 @@ class Seeds(Section):
     seed: Seed
     seeds: SeedCount
 
-    @property
-    def all_seeds(self) -> range:
-        """The `seeds` consecutive seeds that start with `seed`."""
-        return range(self.seed, self.seed + self.seeds)
-
 
 class SeededTraining(Seeds, BatchTraining):
     """A training in batches, with its own seeds."""

@@ -1,1 +1,1 @@
-"""The ledger: what the lectures print and claim, beside what the pipeline's own files say."""
+"""The report: the lectures' figures and claims, compared with the results."""

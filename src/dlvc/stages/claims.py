@@ -45,6 +45,7 @@ def main(exercise: str) -> None:
     from dlvc.exercises.trainings import Trainings, subset
     from dlvc.training.load import load_features, load_images
     from dlvc.training.runtime import computed_with, prepare_runtime
+    from dlvc.training.trainer import seeds_from
 
     runtime = prepare_runtime(params.runtime)
     if exercise == "per_sample":
@@ -53,7 +54,9 @@ def main(exercise: str) -> None:
     train, test = load(IMAGES[exercise], runtime.device)
     train = subset(train, settings.images, settings.seed)
     with stage_run(stage, folder, logged, device=runtime.device):
-        trainings = Trainings(stage, logged, settings.all_seeds, runtime, train, test)
+        trainings = Trainings(
+            stage, logged, seeds_from(settings.seed, settings.seeds), runtime, train, test
+        )
         import_module(f"dlvc.exercises.{exercise}").train(settings, trainings)
         write_csv(folder / "trainings.csv", trainings.rows)
         for name, array in trainings.arrays.items():

@@ -14,7 +14,7 @@ from dlvc.training.load import load_images
 from dlvc.training.optimizers import Adam
 from dlvc.training.results import save_kernels, save_layers, save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.trainer import Trainer
+from dlvc.training.trainer import Trainer, seeds_from
 from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
@@ -49,7 +49,9 @@ def main() -> None:
     )
     logged = params.select("runtime", "lenet")
     with stage_run("lenet", RESULTS, logged, device=runtime.device, silent=not is_main) as run:
-        trained = trainer.fit_seeds(settings.all_seeds, "lenet", logged, run.log_metrics)
+        trained = trainer.fit_seeds(
+            seeds_from(settings.seed, settings.seeds), "lenet", logged, run.log_metrics
+        )
         if not is_main:
             return
         model = trained[0].model

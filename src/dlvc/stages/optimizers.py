@@ -14,7 +14,7 @@ from dlvc.training.load import load_images
 from dlvc.training.optimizers import SGD, Adam, Optimizer
 from dlvc.training.results import save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.trainer import Trainer
+from dlvc.training.trainer import Trainer, seeds_from
 from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
@@ -46,5 +46,7 @@ def main(name: str) -> None:
     own = (f"optimizers.{key}" for key in ("seed", "seeds", "epochs", "batch_size", name))
     logged = params.select("runtime", *own)
     with stage_run(stage, folder, logged, device=runtime.device) as run:
-        trained = trainer.fit_seeds(shared.all_seeds, stage, logged, run.log_metrics)
+        trained = trainer.fit_seeds(
+            seeds_from(shared.seed, shared.seeds), stage, logged, run.log_metrics
+        )
         save_training(folder, trained, summary)

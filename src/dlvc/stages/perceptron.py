@@ -11,7 +11,7 @@ from dlvc.training.load import load_features
 from dlvc.training.optimizers import SGD
 from dlvc.training.results import save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.trainer import Trainer
+from dlvc.training.trainer import Trainer, seeds_from
 from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
@@ -40,5 +40,7 @@ def main() -> None:
     )
     logged = params.select("runtime", "perceptron")
     with stage_run("perceptron", RESULTS, logged, device=runtime.device) as run:
-        trained = trainer.fit_seeds(settings.all_seeds, "perceptron", logged, run.log_metrics)
+        trained = trainer.fit_seeds(
+            seeds_from(settings.seed, settings.seeds), "perceptron", logged, run.log_metrics
+        )
         save_training(RESULTS, trained, summary, lecture_scale=True)

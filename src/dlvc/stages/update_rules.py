@@ -19,7 +19,7 @@ from dlvc.training.optimizers import SGD
 from dlvc.training.results import save_training
 from dlvc.training.runtime import prepare_runtime
 from dlvc.training.state import EpochResult
-from dlvc.training.trainer import Trainer
+from dlvc.training.trainer import Trainer, seeds_from
 from dvcview.files.artifacts import read_json, write_npy
 from dvcview.tracking import stage_run
 
@@ -62,8 +62,7 @@ def main(rule: str) -> None:
     )
     stage, folder = f"update_rules@{rule}", RESULTS / rule
     logged = params.select("runtime", "update_rules.seed", f"update_rules.{rule}")
-    first = params.update_rules.seed
-    seeds = range(first, first + settings.seeds)
+    seeds = seeds_from(params.update_rules.seed, settings.seeds)
     with stage_run(stage, folder, logged, device=runtime.device) as run:
         trained = trainer.fit_seeds(seeds, stage, logged, run.log_metrics)
         save_training(folder, trained, summary)

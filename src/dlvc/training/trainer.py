@@ -23,6 +23,15 @@ Model = TypeVar("Model", bound=nn.Module)
 LogMetrics = Callable[[Mapping[str, float], int], None]
 
 
+def seeds_from(first: int, count: int) -> range:
+    """`count` seeds, beginning with `first`.
+
+    >>> list(seeds_from(5, 3))
+    [5, 6, 7]
+    """
+    return range(first, first + count)
+
+
 @dataclass(frozen=True)
 class Trained(Generic[Model]):
     """A trained model, its learning curve, and the seed of both."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -32,6 +33,7 @@ RECORD = "execution.json"
 LOCK_BEFORE = "dvc.lock.before"
 LOCK_KNOWN = Path(".dvcview/dvc.lock.known")
 LOCKS = Path(".dvcview/locks")
+PROCESS = "recorder.pid"
 FAILED = "failed"  # contains the reason why the recorder cannot upload at the moment
 WARNED = "warned"  # exists once a stage has warned the user
 
@@ -184,6 +186,22 @@ def pending_stages(root: Path, own: Path | None = None) -> list[dict[str, Any]]:
 def recorder_lock(folder: Path) -> FileLock:
     """The lock of the process that uploads the event logs of an execution."""
     return FileLock(folder / "recorder.lock")
+
+
+def take_over(folder: Path, timeout: float) -> None:
+    """Wait for the recorder of an execution; kill it if it is still running after some seconds.
+
+    It runs at the lowest priority, so on a busy machine it may need minutes. Everything that it has
+    sent can be sent again without harm.
+    """
+    try:
+        with recorder_lock(folder).acquire(timeout=timeout):
+            return
+    except FileNotFoundError:  # it has just uploaded and deleted the folder
+        return
+    except Timeout:
+        with suppress(OSError, ValueError):
+            os.kill(int((folder / PROCESS).read_text()), signal.SIGKILL)
 
 
 def ensure_recorder(folder: Path, execution: Execution) -> None:

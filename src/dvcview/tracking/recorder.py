@@ -17,7 +17,7 @@ from filelock import Timeout
 
 from dvcview.errors import first_line, redacted
 from dvcview.files.artifacts import write_bytes
-from dvcview.tracking.execution import FAILED, RECORD, Execution, recorder_lock
+from dvcview.tracking.execution import FAILED, PROCESS, RECORD, Execution, recorder_lock
 from dvcview.tracking.run_store import RunStore
 from dvcview.tracking.uploader import POLL, Uploader
 
@@ -27,9 +27,12 @@ RETRY = 10  # seconds between two attempts to reach a store that failed
 def main() -> None:
     """Record the execution whose folder is the only argument."""
     folder = Path(sys.argv[1])
-    os.nice(5)  # a training with a thread per core waits for its slowest thread; 10 starves us
+    # A training with a thread per core waits for its slowest thread, so the recorder only uses what
+    # trainings leave. `sync` takes over if that is too little.
+    os.nice(19)
     try:
         with recorder_lock(folder).acquire(timeout=0):
+            (folder / PROCESS).write_text(str(os.getpid()))
             record(folder)
     except Timeout:  # another recorder is running
         return

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -44,8 +44,8 @@ def store_lock(root: Path) -> Iterator[None]:
         yield
 
 
-def connect(root: Path) -> MlflowClient:
-    """Import MLflow and connect to the store. The import takes seconds; do not hold the lock."""
+def import_mlflow() -> Any:
+    """Import MLflow with our settings; it takes seconds."""
     for name in INHERITED:
         os.environ.pop(name, None)
     for name, value in SETTINGS.items():
@@ -57,10 +57,16 @@ def connect(root: Path) -> MlflowClient:
     # On import MLflow sets its own log level, at which it prints what it raises with a traceback.
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    return mlflow
+
+
+def connect(root: Path) -> MlflowClient:
+    """Connect to the store. The import of MLflow takes seconds; do not hold the lock."""
+    mlflow = import_mlflow()
     uri = tracking_uri(root)
     mlflow.set_tracking_uri(uri)
     with store_lock(root):  # the first call creates the database
-        client = mlflow.MlflowClient(uri)
+        client: MlflowClient = mlflow.MlflowClient(uri)
         client.get_experiment("0")
     return client
 

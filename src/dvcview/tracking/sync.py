@@ -7,8 +7,6 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import Timeout
-
 from dvcview.errors import UserError, first_line, redacted
 from dvcview.files.artifacts import write_bytes, write_json
 from dvcview.project.config import CONFIG_FILE, read_config
@@ -21,13 +19,15 @@ from dvcview.tracking.execution import (
     read_executions,
     recorder_lock,
     remember_lock,
+    take_over,
     this_process,
 )
 from dvcview.tracking.states import Report
+from dvcview.tracking.store import import_mlflow
 
 SYNCED = Path(".dvcview/synced.json")
 ERROR_LOG = Path(".dvcview/sync.log")
-RECORDER_TIMEOUT = 120  # seconds for the recorder of an execution that has ended
+RECORDER_TIMEOUT = 10  # seconds for the recorder of an execution that has ended
 
 
 def sync(root: Path) -> str:
@@ -112,16 +112,12 @@ def _ended(root: Path) -> list[Execution]:
 
 
 def _wait_for_recorders(root: Path) -> None:
-    """Wait for the recorders of executions that have ended: they are about to finish."""
+    """Wait for the recorders of executions that have ended, or take their work over."""
     ended = _ended(root)
-    if ended:  # MLflow will be needed: import it while they work
-        import dvcview.tracking.run_store  # noqa: F401
+    if ended:  # MLflow will be needed: import it while they finish
+        import_mlflow()
     for execution in ended:
-        try:
-            with recorder_lock(execution.folder(root)).acquire(timeout=RECORDER_TIMEOUT):
-                pass
-        except (Timeout, FileNotFoundError):
-            continue
+        take_over(execution.folder(root), RECORDER_TIMEOUT)
 
 
 def _stamp(root: Path, uri: str) -> dict[str, object] | None:
