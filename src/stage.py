@@ -37,8 +37,10 @@ def main() -> None:
     os.environ["PYTHONPATH"] = f"{SOURCE}{os.pathsep}{inherited}" if inherited else str(SOURCE)
     if not is_worker():
         exit_with_dvc()
-    # These must happen before torch is imported. The stage `params` checks params.yaml itself.
-    if stage != "params" and _is_portable():
+    # These must happen before torch is imported. The stage `params` itself reports a mistake in the
+    # file, so that its run in MLflow shows it.
+    reports_itself = stage == "params" and PARAMS_FILE.exists()
+    if not reports_itself and _is_portable():
         pin_instructions()
     limit_openmp_spinning()
     gc.set_threshold(GC_THRESHOLD)

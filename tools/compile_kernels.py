@@ -12,7 +12,7 @@ from dlvc.features import extract
 from dlvc.models.mlp.network import MLP
 from dlvc.models.mlp.per_sample import train_one_epoch
 from dlvc.training.optimizers import SGD
-from dlvc.training.samples import Pass, Samples
+from dlvc.training.samples import EpochState, Samples
 
 
 def main() -> None:
@@ -23,7 +23,9 @@ def main() -> None:
     model = MLP()
     digit = Samples(torch.zeros(1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     rule = SGD(model.parameters(), learning_rate=0.01)
-    for _ in train_one_epoch(model, F.cross_entropy, rule, digit, Pass.over(torch.tensor([0]), 1)):
+    for _ in train_one_epoch(
+        model, F.cross_entropy, rule, digit, EpochState.start(torch.tensor([0]), 1)
+    ):
         pass
 
 

@@ -117,7 +117,7 @@ def test_a_stage_or_variant_that_is_none_is_one_line_with_those_there_are(words,
 @pytest.mark.parametrize(
     ("given", "set_to"),
     [
-        ({}, "1000"),
+        ({}, "2000"),
         ({"GOMP_SPINCOUNT": "7"}, "7"),
         ({"OMP_WAIT_POLICY": "active"}, None),
     ],

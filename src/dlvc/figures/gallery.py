@@ -1,16 +1,24 @@
-"""A folder of pictures, and for each picture the files that it was drawn from."""
+"""Saves pictures, and records the files that each of them was drawn from."""
 
 from __future__ import annotations
 
 import io
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from dvcview.files.artifacts import write_bytes, write_json
+from dvcview.files.artifacts import write_bytes
 from dvcview.files.checksum import md5_of
+from dvcview.run.stage_process import exit_with_parent
 
 DPI = 110
+# For each picture the MD5 of each file that it was drawn from, all by path. With it `dvcview` shows
+# a picture in the MLflow run of the stage that wrote these files, as long as they are the same.
+Sources = dict[str, dict[str, str]]
 
 
 def write_figure(path: Path, figure: Figure) -> None:
@@ -20,24 +28,24 @@ def write_figure(path: Path, figure: Figure) -> None:
     write_bytes(path, content.getvalue())
 
 
-class Gallery:
-    """Saves pictures, and writes sources.json: the MD5 of each file that a picture depends on.
+def save(path: Path, figure: Figure, *files: Path) -> Sources:
+    """Write a figure that was drawn from some files."""
+    write_figure(path, figure)
+    return {path.as_posix(): {file.as_posix(): md5_of(file) or "" for file in files}}
 
-    With it `dvcview` shows a picture in the MLflow run of the stage that wrote these files, and
-    only as long as they are the same.
+
+def draw_all(drawings: Sequence[Callable[[], Sources]]) -> Sources:
+    """Call the functions in several processes, one per core; returns the sources of all pictures.
+
+    The functions must be importable, since they are sent to the processes.
     """
+    sources: Sources = {}
+    with ProcessPoolExecutor(initializer=_prepare_worker, mp_context=get_context("spawn")) as pool:
+        for future in [pool.submit(draw) for draw in drawings]:
+            sources |= future.result()
+    return sources
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._sources: dict[str, dict[str, str]] = {}
 
-    def save(self, name: str, figure: Figure, *sources: Path) -> None:
-        """Save a figure that was drawn from some files; `name` is its path in the folder."""
-        write_figure(self._folder / name, figure)
-        self._sources[(self._folder / name).as_posix()] = {
-            source.as_posix(): md5_of(source) or "" for source in sources
-        }
-
-    def close(self) -> None:
-        """Write sources.json."""
-        write_json(self._folder / "sources.json", self._sources)
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the stage, which stops its workers
+    exit_with_parent()

@@ -22,11 +22,11 @@ STAGE_LOCKS = Path(".dvcview/stages")
 STARTED_BY_DVC = "DVC_STAGE"
 # How often a waiting OpenMP thread polls before it sleeps. GNU's default is 300,000, which assumes
 # that no other process needs the core: beside one busy process an update of the MLP then takes 60
-# times as long as alone, and one of DenseNet 120 times. With 1,000 it is at most three times, and
-# without a busy process an update takes 1.1 to 1.4 times as long as with GNU's default
+# times as long as alone, and one of DenseNet 120 times. With 2,000 it is at most four times, and
+# without a busy process an update takes at most 1.1 times as long as with GNU's default
 # (benchmarks/README.md). The value changes no result.
 OPENMP_WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-SPIN_COUNT = "1000"
+SPIN_COUNT = "2000"
 
 
 @contextmanager
