@@ -71,11 +71,26 @@ def _logged(client: MlflowClient, run_id: str) -> tuple[str, str] | None:
     return None
 
 
+class _Pyfunc:
+    """MLflow's `pyfunc` flavor, without a test of the input example.
+
+    The test loads the model, and torch with it, which takes longer than everything else here.
+    """
+
+    @staticmethod
+    def save_model(path: str, *, validate_serving_input: bool, **settings: Any) -> None:
+        """`Model.log` hands its own option on to the flavor, which does not know it."""
+        import mlflow
+
+        assert not validate_serving_input  # noqa: S101  # `Model.log` has read it
+        mlflow.pyfunc.save_model(path, **settings)
+
+
 def _log(
     run_id: str, kind: str, state: StageState, weights: Path, example: NDArray[np.generic] | None
 ) -> tuple[str, str]:
     import mlflow
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     signature = None
@@ -98,8 +113,11 @@ def _log(
         named = shutil.copyfile(weights, Path(scratch) / WEIGHTS)
         with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()):  # progress bars
             write_json(Path(scratch) / "config.json", config)
-            info = mlflow.pyfunc.log_model(
+            info = Model.log(
+                artifact_path=None,
                 name="model",
+                flavor=_Pyfunc,
+                validate_serving_input=False,
                 python_model=str(Path(__file__).with_name("classifier.py")),
                 artifacts={"weights": str(named), "config": f"{scratch}/config.json"},
                 signature=signature,

@@ -163,7 +163,7 @@ def fit(
                         if training.batch_index % CHECK_EVERY == 0 or training.is_complete:
                             show(_finite_loss(training, number, updates, accumulate=accumulate))
                         on_batch_end()
-                state.testing = evaluation_state(test)
+                state.testing = evaluation_state(test, batch_size)
             updates += 1 if accumulate else training.batches
 
             for _ in evaluate_batches(model, loss_function, test, state.testing, group):
