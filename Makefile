@@ -24,7 +24,7 @@ report: $(READY)  ## open the page that tests every figure and claim of the lect
 	@page=$$(dlvc report --mlflow http://$(HOST):$(PORT)) && echo "$$page" && \
 		{ python -m webbrowser -t "file://$$page" > /dev/null || true; }
 
-verify: $(READY)  ## check that no file is damaged and every result is valid; prints what repairs it
+verify: $(READY)  ## check that no file is damaged and every result is valid; prints the commands for repairs
 	@dlvc verify
 
 sync: $(READY)  ## make MLflow show the state of dvc.lock, after a loss, a restore or a pull
@@ -39,10 +39,10 @@ ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
 database: $(READY)  ## start PostgreSQL in .dvcview/postgres, for `make server`
 	@dlvc database start
 
-database-stop: $(READY)  ## stop it
+database-stop: $(READY)  ## stop this PostgreSQL
 	@dlvc database stop
 
-server: $(READY)  ## MLflow for a team, on that database or on DVCVIEW_DATABASE (HOST=127.0.0.1 PORT=5000)
+server: $(READY)  ## start MLflow for a team, on this PostgreSQL or on DVCVIEW_DATABASE (HOST=127.0.0.1 PORT=5000)
 	@dlvc server --host "$(HOST)" --port "$(PORT)"
 
 plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works offline
@@ -52,7 +52,7 @@ plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
 	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json|csv|npy)$$|src/|data/|results/c(laims|osts)|\d\d-\d'
 
-bench: $(READY)  ## the lectures' own loops and ours, side by side (a quarter of an hour; run nothing else meanwhile)
+bench: $(READY)  ## time the lectures' own loops and ours side by side (15 minutes; run nothing else meanwhile)
 	@python -m benchmarks
 
 kills: $(READY)  ## kill runs at random moments, and compare the next run with an undisturbed one (N=100 SEED=1)
@@ -67,7 +67,7 @@ stress: kills  ## all of docs/reliability.md: kills, flipped bits, hostile files
 test: lint  ## lint, types, all unit tests, and one small run of the whole course
 	@python -m pytest -n 2 --dist worksteal -m "not full"
 	@echo "Left out: kills at random, full disks, flipped bits, queues, several processes, shards, browsers,"
-	@echo "PostgreSQL, remotes, an environment of its own, real MNIST, the stress tests: make test-full"
+	@echo "PostgreSQL, remotes, a separate environment, real MNIST, the stress tests; make test-full runs them"
 
 test-full: $(READY)  ## every test that `make test` leaves out, and all examples of every property
 	@python -m pytest -n 2 --dist worksteal -m "full or hypothesis" --hypothesis-profile full

@@ -59,7 +59,7 @@ def measure_pipeline() -> Iterator[str]:
         clone = Path(folder) / "dlvc"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         (clone / "dvc.lock").unlink()  # the committed state would be taken as done where it fits
-        for _ in lines_of(clone, sys.executable, "tools/compile_kernels.py"):
+        for _ in lines_of(clone, sys.executable, "tools/compile_numba.py"):
             pass  # part of the set-up
         lines = list(lines_of(clone, "dlvc", "run"))
         nothing = [list(lines_of(clone, "dlvc", "run"))[-1][0] for _ in range(3)]

@@ -186,7 +186,7 @@ def test_the_closure_does_not_follow_imports_into_packages_that_are_left_out():
     everything = import_closure("dlvc.stages.lenet")
     without = import_closure("dlvc.stages.lenet", without=("dvcview.tracking",))
     only_by_tracking = {
-        "src/dvcview/tracking/stage_run.py",
+        "src/dvcview/tracking/stage_logger.py",
         "src/dvcview/project/dvc_processes.py",
     }
     assert only_by_tracking <= everything

@@ -51,7 +51,7 @@ def findings(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_shell_no_eval_no_weak_hash_and_whatever_else_bandit_looks_for():
-    done = findings("src", "tools", "benchmarks", "tests/stress")
+    done = findings("src", "tools", "benchmarks")
     assert done.returncode == 0, done.stdout
 
 

@@ -1,8 +1,8 @@
-"""Keep what a run of the profile `laptop` has found in docs/laptop, and print the tables about it.
+"""Copy a run of the profile `laptop` to docs/laptop, and print the tables of README.md.
 
-Run as `python -m tools.laptop [PROJECT]` in the project's folder: with the folder of a project in
-which that profile has run, its small files are copied, and its verdicts are written to verdicts.md;
-without, the tables are printed again. They stand in README.md; a test compares them.
+Run as `python -m tools.laptop [PROJECT]` in this project's folder. PROJECT is the folder of a
+project in which that profile has run: its small files are copied, and its verdicts are written to
+verdicts.md. Without PROJECT, the tables are only printed. A test compares them with README.md.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ WHAT = (
     "params.yaml", "dvc.yaml", "dvc.lock", "benchmarks/rules.json", "data/*/summary.json",
     "report/*.*", "results/**/*.json", "results/**/*.csv", "results/**/*.npy",
 )  # fmt: skip
-LARGEST = 1 << 20  # bytes; dvc.lock has the md5 of what is larger
+LARGEST = 1 << 20  # bytes; dvc.lock has the MD5 of larger files
 
 
 def keep(project: Path) -> None:
-    """Copy, in place of what was kept before."""
-    # First, because it fails where that profile has not run.
+    """Replace the files in docs/laptop by those of a project."""
+    # First, because it fails if that profile has not run in the project.
     text = f"# The verdicts of the run kept here\n\n{verdicts(project)}\n"
     for old in KEPT.iterdir():
         if old.is_dir():
@@ -45,13 +45,13 @@ def keep(project: Path) -> None:
 
 
 def evidence_in(project: Path) -> Evidence:
-    """What a run has left. Its params.yaml may be of an older schema, and is read as it is."""
+    """The outs of a run. Its params.yaml is not checked, because it may have an older schema."""
     params = flatten(read_yaml(project / "params.yaml"))
     return Evidence(project, params, read_json(project / "benchmarks/rules.json"))
 
 
 def figures(project: Path) -> str:
-    """The printed figures beside those found, in Markdown."""
+    """The lectures' figures beside ours, as a table in Markdown."""
     evidence = evidence_in(project)
     rows = []
     for lecture in read_lectures(LECTURES):
@@ -63,7 +63,7 @@ def figures(project: Path) -> str:
 
 
 def counts(project: Path) -> str:
-    """Which claims of each lecture have which verdict, in Markdown."""
+    """The claims of each lecture by verdict, as a table in Markdown."""
     found = read_json(project / "report/verdicts.json")
     rows = []
     for lecture in read_lectures(LECTURES):
@@ -76,8 +76,10 @@ def counts(project: Path) -> str:
 
 
 def verdicts(project: Path) -> str:
-    """Every claim with its verdict and the numbers that decide, in Markdown. Some of the files that
-    they are read from are too large to be kept."""
+    """Every claim with its verdict and the numbers that decide, as a table in Markdown.
+
+    Some of the files that the numbers come from are too large to be copied.
+    """
     found = judge(evidence_in(project))
     rows = []
     for lecture in read_lectures(LECTURES):
@@ -92,7 +94,7 @@ def verdicts(project: Path) -> str:
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table.
+    """A table in Markdown.
 
     >>> print(markdown(("a", "b"), [("1", "2")]))
     | a | b |
@@ -104,7 +106,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def ends(rows: list[Row]) -> Iterator[Row]:
-    """Of each curve its first epoch and its last."""
+    """The rows of the first and the last epoch of each curve."""
     curves: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         curves.setdefault((row.stage, row.quantity), []).append(row.epoch)
@@ -115,7 +117,7 @@ def ends(rows: list[Row]) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Keep, and print."""
+    """Copy the files of PROJECT if it is given, and print the tables."""
     if sys.argv[1:]:
         keep(Path(sys.argv[1]))
     print(figures(KEPT), counts(KEPT), sep="\n\n")

@@ -1,4 +1,4 @@
-"""Make README's pictures of MLflow's page and of the report anew. Needs chromium.
+"""Take README's screenshots of MLflow's page and of the report. Needs chromium.
 
 Run as `python -m tools.picture_ui` in the project's folder, after `make run`.
 """
@@ -20,7 +20,7 @@ PICTURES = Path("docs/ui")
 REPORT = Path("report/index.html").resolve()
 CURVES = "() => document.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length >= 18"
 DRAWN = "() => [...document.images].some(i => i.complete && i.naturalWidth > 200)"
-# No bar of tools over the curves, no folder of this machine over the picture.
+# Hides the toolbar above the curves, and the paths of this machine above the picture.
 TIDY = """
 document.head.insertAdjacentHTML('beforeend', '<style>.modebar{display:none}</style>');
 for (const e of document.querySelectorAll('body *'))
@@ -29,7 +29,7 @@ for (const e of document.querySelectorAll('body *'))
 
 
 def main() -> None:
-    """The three update rules in charts; LeNet's kernels among its artifacts; the report's top."""
+    """Show the charts of the update rules, LeNet's kernels, and the top of the report."""
     client = MlflowClient(f"sqlite:///{STORE}")
     rules = client.get_experiment_by_name("Lecture 24 update rules").experiment_id
     lecture = client.get_experiment_by_name("Lecture 29 LeNet").experiment_id
@@ -46,12 +46,12 @@ def main() -> None:
 
 
 def take(address: str, ready: str, width: int, height: int, name: str) -> None:
-    """One picture, in a browser that was never used before."""
+    """Take one screenshot, in a browser with a new profile."""
     with Browser() as browser:
         browser.open(address, width, height)
         browser.wait_for(ready)
-        browser.click("Close")  # the assistant, which opens by itself once
-        time.sleep(3)  # the colours of the runs come late
+        browser.click("Close")  # the assistant opens by itself in a new profile
+        time.sleep(3)  # the colours of the runs appear late
         browser.evaluate(TIDY)
         PICTURES.mkdir(parents=True, exist_ok=True)
         browser.screenshot(PICTURES / name)

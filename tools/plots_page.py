@@ -52,7 +52,7 @@ img { max-width: 40rem; height: auto; }
 
 
 def draw_page() -> str:
-    """The template, of which about 900 kB are Vega's code."""
+    """The template; about 900 kB of it are Vega's code."""
     try:
         from vl_convert import javascript_bundle
     except ImportError:

@@ -1,6 +1,7 @@
-"""Create .venv with exactly what requirements.lock names. Runs before anything is installed.
+"""Create .venv with exactly the packages of requirements.lock. Runs before anything is installed.
 
-Standard library only, and readable by any Python from 3.6 on, so that an old one is told so.
+This file uses only the standard library and the syntax of Python 3.6, so that an older Python than
+the required one prints an error message.
 """
 
 import shutil
@@ -18,12 +19,12 @@ LOCK = ROOT / "requirements.lock"
 
 
 def stop(message: str) -> None:
-    """Say in one line what is missing, and end."""
+    """Print one line about what is missing, and exit."""
     sys.exit(f"error: {message}")
 
 
 def check() -> None:
-    """Everything that can be known before the first byte is written."""
+    """Check everything that can be checked before the first byte is written."""
     if sys.version_info[:3] < OLDEST or sys.version_info[:2] > NEWEST:
         found, oldest, newest = (
             ".".join(map(str, version)) for version in (sys.version_info[:3], OLDEST, NEWEST)
@@ -47,7 +48,7 @@ def locked(package: str) -> str:
 
 
 def call(*command: str) -> None:
-    """Take a step; its own words are shown only when it fails."""
+    """Run a command; its output is shown only if it fails."""
     done = subprocess.run(
         command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
@@ -61,7 +62,7 @@ def main() -> None:
     check()
     began = time.time()
     print("set-up: creating .venv (once; 1 to 3 minutes, 6.6 GB)", flush=True)
-    shutil.rmtree(str(VENV), ignore_errors=True)  # only an incomplete one gets here
+    shutil.rmtree(str(VENV), ignore_errors=True)  # without .ready, so it is incomplete
     call(sys.executable, "-m", "venv", str(VENV))
     programs = VENV / "bin"
     python = str(programs / "python")
@@ -70,12 +71,12 @@ def main() -> None:
         uv.write_text(locked("uv"), encoding="utf-8")
         call(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(uv))
     install = (str(programs / "uv"), "pip", "install", "--quiet", "--python", python)
-    # Compiled now, once: where the environment forbids Python to write bytecode, as in many
-    # containers, every process would compile torch and MLflow anew, 2 to 4 seconds each time.
+    # Compile bytecode now. If the environment forbids Python to write it, as in many containers,
+    # every process would compile torch and MLflow again, which takes 2 to 4 seconds.
     call(*install, "--compile-bytecode", "--require-hashes", "-r", str(LOCK))
     call(*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
-    call(python, str(ROOT / "tools" / "plots_page.py"))  # else `dvc plots` would need a network
-    call(python, str(ROOT / "tools" / "compile_kernels.py"))
+    call(python, str(ROOT / "tools" / "plots_page.py"))  # otherwise `dvc plots` needs a network
+    call(python, str(ROOT / "tools" / "compile_numba.py"))
     (VENV / ".ready").touch()
     print(f"set-up: done in {time.time() - began:.0f} s", flush=True)
 

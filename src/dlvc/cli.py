@@ -67,7 +67,7 @@ def _run(profile: str | None, rest: list[str]) -> None:
     from dvcview.run.repro import run_pipeline
 
     values = read_profile(profile) if profile else {}
-    # argparse would take a parameter's value for a positional argument.
+    # argparse would read a parameter's value as a positional argument.
     stage = rest.pop(0) if rest and not rest[0].startswith("-") else None
     values |= parse_overrides(rest)
     check_pictures(check_overlay(values, "the values given") if values else read_params())

@@ -108,7 +108,7 @@ def _is_main() -> bool:
 
 
 def _run(stage: str, main: Callable[[], None]) -> None:
-    """Call `main`. A mistake of the user ends the worker well, so that it is not restarted."""
+    """Call `main`. After a reported mistake of the user, exit with 0, to prevent a restart."""
     from dlvc.training.process_group import PeerLostError
 
     try:
@@ -152,7 +152,7 @@ def _is_reported(seconds: float) -> bool:
 def _exit_after_main_process(number: int, _frame: object) -> None:
     """Handle Ctrl-C or SIGTERM: keep computing until the main process has saved a checkpoint.
 
-    When the main process ends, this process notices and ends, too.
+    This process ends when it notices the end of the main process, or after `STOP_TIMEOUT` seconds.
     """
     timer = threading.Timer(STOP_TIMEOUT, os._exit, (128 + number,))
     timer.daemon = True

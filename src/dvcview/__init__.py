@@ -1,1 +1,4 @@
-"""DVC pipelines in MLflow, and safe to run. Imports nothing of the course."""
+"""Runs DVC pipelines safely, shows them in MLflow, and verifies their files.
+
+Imports nothing of the course.
+"""

@@ -44,7 +44,7 @@ TIMED = """
 import sys, time
 import dlvc.stages.perceptron as stage
 from dvcview.console import run_command
-from dvcview.tracking import stage_run as run
+import dvcview.tracking.stage_logger as run
 spent = 0
 def timed(call):
     def inner(*args, **kwargs):
@@ -55,7 +55,7 @@ def timed(call):
         finally:
             spent += time.perf_counter() - began
     return inner
-for name in ('begin', 'log_epoch', 'end'):
+for name in ('begin', 'log_metrics', 'end'):
     setattr(run.StageRun, name, timed(getattr(run.StageRun, name)))
 run_command(lambda: (stage.main(), print('mlflow' in sys.modules, spent)))
 """

@@ -22,7 +22,7 @@ from dvcview.server.mlflow_server import CLOSED, is_loopback
 from dvcview.server.postgres import database_url
 from tests.imports import ROOT
 from tests.pipeline.mlflow_server import free_port
-from tests.pipeline.server import Server, database, needs_postgresql, run_dlvc
+from tests.pipeline.team_server import Server, database, needs_postgresql, run_dlvc
 from tests.pipeline.writer import EXPERIMENT
 
 pytestmark = [pytest.mark.full, needs_postgresql]

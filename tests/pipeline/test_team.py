@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mlflow import MlflowClient
 
-from tests.pipeline.server import Server, database, needs_postgresql
+from tests.pipeline.team_server import Server, database, needs_postgresql
 
 pytestmark = [pytest.mark.full, needs_postgresql]
 

@@ -34,7 +34,7 @@ from dlvc.params.overrides import (
 from dlvc.params.reader import Params, read_params
 from dvcview.errors import UserError
 from dvcview.project.params import PARAMS_FILE
-from tests.stress.broken import KINDS, Broken
+from tests.stress.broken_params import KINDS, Broken
 
 PATIENCE = 60  # seconds for one input, also on a machine with other work
 MEMORY = 1 << 30  # bytes beyond what Python has taken before

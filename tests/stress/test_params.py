@@ -6,7 +6,7 @@ import pytest
 
 from tests.imports import ROOT
 from tests.stress import params
-from tests.stress.broken import KINDS, Broken
+from tests.stress.broken_params import KINDS, Broken
 
 TEXT = (ROOT / "params.yaml").read_bytes()
 

@@ -20,7 +20,7 @@ from dvcview.verify.report import Findings
 METRICS = "metrics.json"
 COMPUTED = "computed"  # key of metrics.json: what the last digits depend on besides the state
 # These parameters change the last digits of a result and not its meaning. `runtime.precision` is
-# not among them: with fewer digits in every product the result is another one.
+# not among them, because fewer digits in every product change more than the last digits.
 LAST_DIGITS = tuple(
     f"runtime.{key}" for key in ("device", "threads", "memory_format", "compile", "reproducible")
 )
@@ -84,7 +84,7 @@ class Comparison:
 def compare_metrics(
     root: Path, states: Mapping[str, StageState], intact: Set[str]
 ) -> Iterator[Comparison]:
-    """The metrics of each stage references those of HEAD, as far as they are of the same state."""
+    """Compare the metrics of each stage with those of HEAD, if both have the same inputs."""
     committed = Pipeline(root, None, "HEAD").states()
     for stage, state in states.items():
         file = (state.folder / METRICS).as_posix()

@@ -15,7 +15,7 @@ VERDICTS = {"holds", "holds in part", "does not hold", "not tested here"}
 
 
 def exercise(*arrays: str) -> tuple[Contract, ...]:
-    """`claims`: all curves, and arrays of the exercise."""
+    """`claims`: about.json, the curves of all trainings, and the arrays of the exercise."""
 
     def about(outs: Outs) -> Iterator[str]:
         found = read_json(outs / "about.json")

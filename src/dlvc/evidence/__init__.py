@@ -1,1 +1,1 @@
-"""What the results are compared from: the outs of all stages, and what the lectures published."""
+"""The input of the comparison: the outs of all stages, and the lectures' figures and claims."""

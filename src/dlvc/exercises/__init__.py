@@ -1,1 +1,1 @@
-"""The exercises that the lectures leave to do, one module each: `train(settings, trainings)`."""
+"""The lectures' exercises. Each is a module with a function `train(settings, trainings)`."""

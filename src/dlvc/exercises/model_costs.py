@@ -106,7 +106,7 @@ def stored_bytes(model: nn.Module, batches: list[Tensor]) -> int:
         ]
         total = torch.stack(losses).sum()
     result = sum(stored.values())
-    del total  # until here, or two tensors could have had the same storage one after the other
+    del total  # not earlier: a freed storage could be reused, and would be counted only once
     return result
 
 
@@ -123,7 +123,7 @@ def activation_rows(batch_size: int, batches: int) -> Iterator[dict[str, int]]:
 def size_rows() -> Iterator[dict[str, object]]:
     """The parameters and outputs of LeNet at two image sizes and two batch sizes.
 
-    At another size than 32 px the first linear layer has another number of inputs.
+    At sizes other than 32 px, the first linear layer has another number of inputs.
     """
     with torch.device("meta"):
         lenet = LeNet()

@@ -13,7 +13,7 @@ from dlvc.training.optimizers import SGD
 
 
 def train(settings: MomentumExercise, trainings: Trainings) -> None:
-    """Train the MLP with SGD, with momentum, and with a rate as large as momentum makes the steps.
+    """Train the MLP with SGD, with momentum, and with a rate that makes equally long steps.
 
     A constant gradient g moves w by η g / (1 - μ) per step: ten times as far for μ = 0.9.
     """

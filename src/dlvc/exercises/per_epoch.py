@@ -19,7 +19,8 @@ LARGEST_BATCH = 10_000  # limits the memory of updates per epoch
 def train(settings: TrainingExercise, trainings: Trainings) -> None:
     """Train the MLP for many epochs of one update, and per batch for as many updates.
 
-    An epoch of one update is computed in one batch: the gradient is the same, and it is faster.
+    An epoch of one update is computed in batches of up to `LARGEST_BATCH` images. The gradient is
+    the same, and large batches are faster.
     """
     updates = math.ceil(len(trainings.train) / settings.batch_size)  # per epoch, in batches
     trainer = trainings.trainer(

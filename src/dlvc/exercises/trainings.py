@@ -35,7 +35,7 @@ class Trainings:
         runtime: where and how torch computes.
         train, test: the images.
         rows: the rows of trainings.csv: name and seed of a training, and the columns of curves.csv.
-            A training that diverged has the epochs before that.
+            A training that diverged has only the epochs before it diverged.
         diverged: the name and seed of each training that diverged.
         arrays: further results, by the names of their files.
     """

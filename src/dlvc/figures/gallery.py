@@ -16,8 +16,9 @@ from dvcview.files.checksum import md5_of
 from dvcview.run.stage_process import exit_with_parent
 
 DPI = 110
-# For each picture the MD5 of each file that it was drawn from, all by path. With it `dvcview` shows
-# a picture in the MLflow run of the stage that wrote these files, as long as they are the same.
+# The MD5 of each file that a picture was drawn from, by the paths of the picture and of the file.
+# With it `dvcview` shows a picture in the MLflow run of the stage that wrote these files, as long
+# as they are the same.
 Sources = dict[str, dict[str, str]]
 
 

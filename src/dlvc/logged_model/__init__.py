@@ -1,1 +1,1 @@
-"""A trained model as MLflow keeps it."""
+"""A trained model in the form in which MLflow stores it."""

@@ -79,7 +79,7 @@ class _Pyfunc:
 
     @staticmethod
     def save_model(path: str, *, validate_serving_input: bool, **settings: Any) -> None:
-        """`Model.log` hands its own option on to the flavor, which does not know it."""
+        """Save the model, without the option that `Model.log` passes and `pyfunc` does not know."""
         import mlflow
 
         assert not validate_serving_input  # noqa: S101  # `Model.log` has read it
@@ -123,7 +123,7 @@ def _log(
                 signature=signature,
                 input_example=example,
                 code_paths=[str(code)],
-                # Without them MLflow loads the model in another process to find them.
+                # Without this list, MLflow loads the model in another process to find it out.
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             )
     return str(info.model_uri), str(info.model_id)

@@ -20,7 +20,7 @@ from dvcview.tracking import stage_run
 
 PHOTOS = Path("data/photos")
 RESULTS = Path("results/densenet")
-DISTRIBUTED = True  # `runtime.processes` train it together
+DISTRIBUTED = True  # `runtime.processes` processes train it together
 
 
 def kernels(model: DenseNet121) -> dict[str, Tensor]:

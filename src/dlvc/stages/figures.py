@@ -1,6 +1,6 @@
 """Draws every picture of data, features and trainings from their outs. Writes figures/.
 
-Pictures are apart from numbers: a new colour runs this stage again, and no training.
+Pictures have a stage of their own, so that a change of a colour does not repeat a training.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from dvcview.tracking import stage_run
 
 DIGITS = Path("data/digits")
 RESULTS = Path("results/lenet")
-DISTRIBUTED = True  # `runtime.processes` train it together
+DISTRIBUTED = True  # `runtime.processes` processes train it together
 
 
 def kernels(model: LeNet) -> dict[str, Tensor]:

@@ -1,8 +1,9 @@
 """Checks params.yaml before any other stage runs. Writes params.schema.json, which editors read.
 
-DVC deletes the outs of a stage before it starts the stage, so a stage that finds a wrong value
-finds it too late. This stage comes first, and no value changes its out: if it fails, the outs of
-all other stages are still there; if it succeeds, no other stage has to run again.
+DVC deletes the outs of a stage before it starts the stage, so a stage that checked its own
+parameters would check them too late. This stage runs first, and its out depends on no value. If it
+fails, the outs of all other stages are still there. If it succeeds, no other stage has to run again
+because of it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def main(rule: str) -> None:
     """Read parameters, load, train, save."""
     params = read_params()
     settings = getattr(params.update_rules, rule)
-    accumulate = rule == "per_epoch"  # the other rules are one rule with two batch sizes
+    accumulate = rule == "per_epoch"  # the other two rules differ only in the batch size
     single_samples = rule == "per_sample"
     runtime = prepare_runtime(params.runtime)
     if single_samples:

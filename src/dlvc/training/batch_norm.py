@@ -1,7 +1,7 @@
 """Batch normalization over a batch whose shards are in several processes.
 
 torch's own `SyncBatchNorm` requires GPUs. Unchanged layers would normalize each shard by itself,
-which is another model for every number of processes.
+so that every number of processes would train another model.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ def _forward(layer: nn.BatchNorm2d, original: Any, group: ProcessGroup, x: Tenso
 
 
 def _to_float32(x: Tensor) -> Tensor:
-    """A sum over a batch would lose too many digits in bfloat16."""
+    """Convert bfloat16, in which a sum over a batch would lose too many digits."""
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
 class _BatchNorm(torch.autograd.Function):
     """y = w x̂ + b,  x̂ = (x − μ) / √(σ² + ε),  μ and σ² over all samples and pixels of a channel.
 
-    Backward, where Σ is over all n of them:
+    Backward, where Σ is over all n samples and pixels:
 
         ∂J/∂x = w / √(σ² + ε) · (∂J/∂y − Σ ∂J/∂y / n − x̂ Σ (∂J/∂y x̂) / n)
 
-    ∂J/∂w and ∂J/∂b remain this shard's part of their sum, as the gradients of all other parameters.
+    ∂J/∂w and ∂J/∂b are this shard's part of the sum, like the gradients of all other parameters.
 
     Source: Ioffe, Szegedy, "Batch Normalization", 2015, arXiv:1502.03167.
     """

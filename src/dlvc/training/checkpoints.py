@@ -1,6 +1,6 @@
 """Checkpoints: an interrupted training resumes where it stopped, and ends with the same bytes.
 
-Checkpoints lie in the project's `.dlvc/checkpoints/`, not among the outs, because DVC deletes the
+Checkpoints are in the project's `.dlvc/checkpoints/`, not among the outs, because DVC deletes the
 outs before it starts a stage. The name of a checkpoint is a digest of everything that the result
 depends on, so a training never finds the checkpoint of another one.
 """
@@ -38,22 +38,21 @@ from dvcview.errors import UserError
 from dvcview.files.checksum import md5_of_bytes, read_checksummed, write_checksummed
 from dvcview.project.lockfile import LOCKFILE
 
-AFTER_AN_EPOCH = 1  # seconds: shorter epochs share a checkpoint, or thousands would be written
+AFTER_AN_EPOCH = 1  # seconds; shorter epochs share a checkpoint, to avoid thousands of them
 WITHIN_AN_EPOCH = 20  # seconds
 SHARE = 10  # writing checkpoints takes at most a tenth of the time
 TO_STOP = 1.5  # seconds from Ctrl-C to the end of the current batch
 KEPT = 4  # checkpoints of one stage, for parameters that were tried and interrupted
-# Modules whose code decides what a training computes.
+# Modules whose code decides what a training computes. Of the parameters the digest has the values.
 CODE = ("dlvc.", "dvcview.files.")
-NOT_CODE = ("dlvc.params.", "dlvc.launcher", "dlvc.cli")  # parameters count by their values
+NOT_CODE = ("dlvc.params.", "dlvc.launcher", "dlvc.cli")
 
 
 class Checkpoint:
     """The checkpoint of one training, kept until DVC has recorded the result.
 
-    `with Checkpoint("lenet", params) as checkpoint:` encloses `fit(..., checkpoint=checkpoint)` and
-    the writing of the results. `params` are the stage's parameters with flat names, including those
-    of `runtime`.
+    `with Checkpoint("lenet", params) as checkpoint:` encloses `fit(..., checkpoint=checkpoint)`.
+    `params` are the stage's parameters with flat names, including those of `runtime`.
 
     A checkpoint is saved after an epoch and every `WITHIN_AN_EPOCH` seconds within one. Ctrl-C and
     SIGTERM stop the training after the current batch, and save a last checkpoint first.
@@ -82,7 +81,7 @@ class Checkpoint:
     def __exit__(
         self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
     ) -> None:
-        """Keep the checkpoint: the results are written, but dvc.lock does not record them yet."""
+        """Mark a completed training's checkpoint. It stays until dvc.lock records the results."""
         if self._path is None or self._lock is None:
             return
         if kind is None and self._path.exists():
@@ -135,8 +134,8 @@ class Checkpoint:
     def _digest(self, state: TrainingState, train: Samples, test: Samples) -> str:
         """A digest of everything that the result depends on, except the hardware."""
         digest = hashlib.sha256()
-        optimizer = type(state.optimizer).__name__
-        settings = [self._stage, optimizer, dict(self._params)]
+        rule = [(k, v) for k, v in vars(state.optimizer).items() if isinstance(v, float)]
+        settings = [self._stage, type(state.optimizer).__name__, rule, dict(self._params)]
         digest.update(json.dumps(settings, sort_keys=True).encode())
         for name, module in sorted(sys.modules.items()):
             if name.startswith(CODE) and not name.startswith(NOT_CODE):
@@ -172,7 +171,7 @@ class Checkpoint:
             lock_of(old).unlink(missing_ok=True)
 
     def _read(self) -> bytes:
-        """The saved state; empty if there is none, it is damaged, or DVC has its result already."""
+        """The saved state; empty if it is missing or damaged, or if dvc.lock records its result."""
         if self._path is None:
             return b""
         for path in (self._path, _complete(self._path)):

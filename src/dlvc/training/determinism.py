@@ -1,7 +1,7 @@
 """`runtime.reproducible: portable`: the same bytes on processors of different generations.
 
-The libraries below torch choose their code by the processor they run on, and each choice sums in
-another order. These variables make them choose code that every x86 processor since 2013 can run.
+The libraries that torch uses choose their code by the processor, and the order of summation depends
+on the choice. These variables make them choose code that every x86 processor since 2013 can run.
 A library reads them when it first computes and ignores later changes without a warning. So they
 must be set before torch and Numba are imported. `tests/stress/portable.py` compares emulated
 processors.

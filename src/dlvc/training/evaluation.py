@@ -57,7 +57,7 @@ def evaluation_state(samples: Samples, batch_size: int = 0) -> EpochState:
     """The state before the first batch of an evaluation.
 
     `batch_size` is that of the training. If it is larger than `EVALUATION_BATCH_SIZE`, it is used
-    here as well, since its memory is available.
+    here as well, since enough memory is available.
     """
     return EpochState.sequential(samples, max(EVALUATION_BATCH_SIZE, batch_size))
 

@@ -36,7 +36,7 @@ class DivergedError(UserError):
 
 
 class Checkpointer(Protocol):
-    """Saves and restores a training; `dlvc.training.checkpoints.Checkpoint` is one."""
+    """Saves and restores a training, as `dlvc.training.checkpoints.Checkpoint` does."""
 
     def restore_or_start(
         self, state: TrainingState, train: Samples, test: Samples

@@ -62,7 +62,7 @@ class SGD(_OptimizerBase):
     Lecture 24 asks when to call `step`: after each epoch, each batch, or each sample. Called after
     each batch, it is lecture 25's stochastic gradient descent.
 
-    The momentum has no dampening and is not Nesterov's. Against a constant gradient v grows to
+    The momentum has no dampening and is not Nesterov's. For a constant gradient, v grows to
     g / (1 - μ): with μ = 0.9 the steps become ten times as long.
 
     Source: lecture 24, `f.data.sub_(f.grad.data * learning_rate)`; lecture 25,

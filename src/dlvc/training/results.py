@@ -24,7 +24,7 @@ def curve_rows(curve: Sequence[EpochResult], *, lecture_scale: bool) -> list[dic
 
     With `lecture_scale` there is a column `train_loss_lecture_scale`: the sum of the batches' mean
     losses over the number of samples, which the notebooks of lectures 5, 29 and 40 print. It is
-    smaller than the mean loss by about the batch size.
+    about the mean loss divided by the batch size.
     """
     rows: list[dict[str, Any]] = []
     for result in curve:

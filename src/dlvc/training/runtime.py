@@ -142,7 +142,7 @@ def _choose_device(settings: Settings) -> str:
 def _own_gpu() -> torch.device:
     """The GPU of this process.
 
-    If there are too few, every process raises the error, because a process with a GPU would
+    If there are too few GPUs, every process raises the error, because a process with a GPU would
     otherwise wait for those without one.
     """
     if local_world_size() > torch.cuda.device_count():
@@ -158,7 +158,7 @@ def _own_gpu() -> torch.device:
 def computed_with(device: torch.device) -> str:
     """What the last digits of a result depend on besides parameters, data and code.
 
-    Two machines with the same text compute the same bytes.
+    Two machines for which this text is the same compute the same bytes.
     """
     if device.type == "cuda":
         processor = torch.cuda.get_device_name(device)

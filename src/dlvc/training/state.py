@@ -122,7 +122,7 @@ class TrainingState:
 
 
 def _curve_to_plain(curve: list[EpochResult]) -> dict[str, Any]:
-    """A few large tensors: saving thousands of small ones takes longer than training does."""
+    """The curve as a few large tensors; to save thousands of small ones would take too long."""
     if not curve:
         return {}
     tests = [epoch.test for epoch in curve]

@@ -1,1 +1,1 @@
-"""Files: written atomically, the same bytes for the same content, read without trust."""
+"""Atomic writes, the same bytes for the same content, and safe reading of untrusted files."""

@@ -15,7 +15,7 @@ DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 def md5_of_bytes(content: bytes) -> str:
-    """The MD5 in hexadecimal; it tells contents apart and protects against nobody."""
+    """The MD5 in hexadecimal; it identifies contents, and does not protect against attackers."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 

@@ -1,1 +1,1 @@
-"""What DVC and git know of a project: dvc.yaml, dvc.lock, the cache, experiments."""
+"""Reads a project: its configuration, parameters, dvc.lock, DVC's cache and processes, and git."""

@@ -56,7 +56,7 @@ class StageState:
         return flatten(self.sections)
 
     def agrees_with(self, params: Mapping[str, Any]) -> bool:
-        """Whether none of these parameters, with flat names, differs from the state's own."""
+        """Whether `params`, with flat names, has no other value for a parameter of the state."""
         return all(params.get(key, value) == value for key, value in self.params.items())
 
 
@@ -125,12 +125,12 @@ class Pipeline:
         content = git_bytes(self.root, "show", f"{self.revision}:{path}")
         if content is None or md5_of_bytes(content) != md5:
             return None
-        kept = self._scratch / md5
-        kept.write_bytes(content)
-        return kept
+        copy = self._scratch / md5
+        copy.write_bytes(content)
+        return copy
 
     def find_within(self, folder: str, md5: str, name: str) -> Path | None:
-        """The same for a file in a folder, by the MD5 of the folder."""
+        """Like `find`, for the file `name` in a folder; `md5` is the MD5 of the folder."""
         listed = dict(self._listing(folder, md5)) if md5.endswith(".dir") else {}
         return self.find(f"{folder}/{name}", listed[name]) if name in listed else None
 
@@ -170,7 +170,7 @@ class Pipeline:
 
     @cached_property
     def cache(self) -> Path:
-        """The folder of DVC's cached files, also if the user has configured another one."""
+        """The folder of DVC's cached files: the default or the configured one."""
         configured = self._config["cache"].get("dir")
         return (self.root / ".dvc" / (configured or "cache")) / "files" / "md5"
 
@@ -188,7 +188,10 @@ class Pipeline:
 
 
 def read_when_written(file: Path) -> str:
-    """The text of a file that may be being written: it is read until two readings agree."""
+    """The text of a file that another process may be writing; empty if there is no file.
+
+    The file is read until two readings agree.
+    """
     text = None
     while file.exists():
         again = file.read_text(encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Running DVC safely: one run at a time, signals, interrupted writes, a stage as a process."""
+"""Runs DVC safely: one run at a time, signals, interrupted writes, and stages as processes."""

@@ -27,7 +27,7 @@ def back_up_lockfile() -> None:
 def repair_lockfile() -> None:
     """Replace a truncated dvc.lock by the last complete one, and log it.
 
-    The entry that DVC was about to add comes from its run cache.
+    DVC restores the entry that it was about to add from its run cache.
     """
     if not LOCKFILE.exists() or is_complete(LOCKFILE.read_bytes()):
         return
@@ -58,7 +58,7 @@ def _is_complete_entry(entry: object) -> bool:
     """Whether a stage's entry is complete.
 
     A truncated entry often parses as an empty value or as text, and half of an MD5 sometimes as a
-    number: 3e11970235 is one.
+    number, such as 3e11970235.
     """
     match entry:
         case {"cmd": str(), "deps": [*deps], "outs": [*outs]}:

@@ -1,4 +1,4 @@
-"""Runs DVC, and adds what it lacks: exclusive runs, a repaired dvc.lock, and a patient Ctrl-C."""
+"""Runs DVC, and adds exclusive runs, repair of dvc.lock, and a Ctrl-C that waits for the stage."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from dvcview.project.params import PARAMS_FILE
 from dvcview.run.lockfile_backup import back_up_lockfile, repair_lockfile
 from dvcview.run.stage_process import STAGE_LOCKS, acquire
 from dvcview.tracking.execution import PARENT_RUN
-from dvcview.tracking.stage_run import MODE
+from dvcview.tracking.stage_logger import MODE
 from dvcview.tracking.sync import sync
 
 RUN_LOCK = Path(".dvcview/run.lock")
 POLL = 0.5  # seconds
-UNREADABLE_LOOKS = 3  # after as many, an unreadable rwlock counts as left by a killed DVC
+UNREADABLE_LOOKS = 3  # after this many looks, a killed DVC must have left the unreadable rwlock
 
 
 def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
     """Run `dvc repro`, or `dvc exp run` with overrides (`-S key=value`); then sync MLflow.
 
     The caller has checked the parameters: DVC deletes a stage's outs before the stage can
-    complain.
+    report an error.
 
     Returns:
         The exit code of DVC, or 128 and the number of the signal that stopped it.
@@ -68,9 +68,9 @@ def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
 
 @contextmanager
 def exclusive_run() -> Iterator[int]:
-    """Be the only run in this folder; wait for another one, and for the orphans of a killed one.
+    """Make this the only run in the folder: wait for other runs, and for orphans of killed runs.
 
-    Gives the file descriptor of the lock. The lock is released when every process that has the
+    Yields the file descriptor of the lock. The lock is released when every process that has the
     descriptor has ended. DVC inherits it, so DVC holds the lock even if this process is killed.
     """
     with writable(RUN_LOCK):
@@ -168,7 +168,7 @@ def _interrupt(pid: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of DVC: this `python` comes first, and `mlflow run`'s run is the parent.
+    """The environment of DVC: `python` is this one, and the run of `mlflow run` is the parent run.
 
     `MLFLOW_RUN_ID` itself must not reach the stages: each of them would resume that run.
     """

@@ -1,7 +1,7 @@
 """The deps and parameters of a stage, read from dvc.yaml, and whether they change while it runs.
 
-DVC records in dvc.lock what the deps and parameters are *after* a stage has run. If somebody edits
-a file meanwhile, DVC records the results under a state that did not produce them.
+DVC records in dvc.lock what the deps and parameters are *after* a stage has run. If a file is
+edited meanwhile, DVC records the results under a state that did not produce them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dvcview.files.checksum import md5_of_bytes
 from dvcview.project.params import PARAMS_FILE, flatten, select
 
 PIPELINE = Path("dvc.yaml")
-SMALL = 1_000_000  # bytes: larger files are identified by their size and time of change
+SMALL = 1_000_000  # bytes: larger files are identified by their size and modification time
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class StageInputs:
         return cls(_fingerprints(deps), select(params, *names))
 
     def check_unchanged(self, stage: str, variant: str | None = None) -> None:
-        """Raise a `UserError` if the inputs differ from those of now."""
+        """Raise a `UserError` if the inputs have changed since they were read."""
         now = StageInputs.read(stage, variant)
         for before, after in ((self.params, now.params), (self.files, now.files)):
             for name in {**before, **after}:

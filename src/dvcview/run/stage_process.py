@@ -1,4 +1,4 @@
-"""A stage as a process: it ends with the DVC that started it, and writes its outs alone."""
+"""A stage as a process: it ends when its DVC ends, and no other process writes its outs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stage_process(stage: str, variant: str | None = None) -> Iterator[None]:
 def stage_lock(name: str) -> Iterator[None]:
     """Hold the lock of a stage; wait for a process that has it, such as an orphan of a killed DVC.
 
-    The lock is the system's, which releases it when its holder ends in any way.
+    The operating system releases the lock when its process ends, even if it is killed.
     """
     lock = FileLock(STAGE_LOCKS / f"{name}.lock")
     with writable(STAGE_LOCKS):
@@ -61,7 +61,7 @@ def stage_lock(name: str) -> Iterator[None]:
 
 
 def acquire(lock: FileLock, message: str) -> None:
-    """Acquire a lock; log the message if that means to wait."""
+    """Acquire a lock; log the message if this has to wait."""
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -72,13 +72,13 @@ def acquire(lock: FileLock, message: str) -> None:
 def exit_with_dvc() -> None:
     """Terminate this process when the DVC that started it has ended.
 
-    `kill -9` of DVC leaves its stage running, and its outputs would be orphaned. A stage started by
-    hand has no parent to watch.
+    `kill -9` of DVC leaves its stage running, and DVC would not record the outs. A stage that was
+    started without DVC has no parent to watch.
     """
     if STARTED_BY_DVC not in os.environ:
         return
     found = parent_dvc_process()
-    # Without it: DVC runs within another program, or ended before this process could look.
+    # None is found if DVC runs within another program, or has already ended.
     parent = found[0] if found else psutil.Process().parent()
     if parent is None or parent.pid == 1:
         _terminate()
@@ -109,6 +109,6 @@ def _terminate() -> None:
 
 
 def limit_openmp_spinning() -> None:
-    """Limit how long OpenMP threads spin, unless the user has; call it before torch is imported."""
+    """Limit how long OpenMP threads spin, if no variable does. Call this before importing torch."""
     if not any(name in os.environ for name in OPENMP_WAITING):
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT

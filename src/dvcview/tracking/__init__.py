@@ -1,9 +1,9 @@
-"""The pipeline in MLflow. Stages write event logs; a process beside them uploads these to MLflow.
+"""Shows the pipeline in MLflow: stages write event logs, and a separate process uploads them.
 
-stage_run -> execution, event_log                imported by stages: no mlflow, a few milliseconds
-recorder, sync -> uploader, states -> run_store  the only modules that import mlflow
+stage_logger -> execution, event_log   imported by stages; without mlflow, a few milliseconds
+recorder, sync -> uploader, states -> finalize, pictures -> run_store -> store   use mlflow
 """
 
-from dvcview.tracking.stage_run import StageRun, stage_run
+from dvcview.tracking.stage_logger import StageRun, stage_run
 
 __all__ = ["StageRun", "stage_run"]

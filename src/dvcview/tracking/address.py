@@ -30,7 +30,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def unreachable(uri: str) -> str | None:
-    """Why the store cannot be written to now; None if it can, or if only MLflow could tell.
+    """Why the store cannot be written to now; None if it can, or if only MLflow could find out.
 
     Returns within `TIMEOUT` seconds.
     """

@@ -13,7 +13,7 @@ from dvcview.errors import redacted
 from dvcview.project.git import git, head_commit
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "mlflow", "dvc")
-# Files that DVC writes; a change of them is not the user's.
+# Files that DVC writes; changes in them are not the user's.
 WRITTEN_BY_DVC = ("dvc.lock", "params.schema.json", "results/**", "**/.gitignore")
 # Files that may contain keys of remotes and servers: a diff names them and does not show them.
 PRIVATE = (".dvc/config*", "**/.env*")
@@ -21,7 +21,7 @@ MAX_DIFF = 1_000_000  # characters
 
 
 def capture_environment(device: str, *, in_experiment: bool = False) -> dict[str, Any]:
-    """Tags by name, the commit, and under "diff" the changes of the working tree."""
+    """The "tags" by name, the "commit", and the changes of the working tree as "diff"."""
     commit, diff = git_state(Path.cwd(), in_experiment=in_experiment)
     tags = {
         "device": device,

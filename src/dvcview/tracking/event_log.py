@@ -1,6 +1,6 @@
 """The event log of a stage: a file with one JSON object per line.
 
-The first event is `begin`, followed by an `epoch` for each epoch, and at last `end`. The log of a
+The first event is `begin`, each epoch adds an `epoch`, and the last event is `end`. The log of a
 killed stage has no `end`. Appending a line takes microseconds and needs no server.
 """
 

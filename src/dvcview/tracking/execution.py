@@ -105,7 +105,7 @@ def this_process(command: str, workspace: Path) -> Execution:
 
 
 def begin_execution(execution: Execution, root: Path) -> Path:
-    """The folder of an execution. Its first stage creates it and keeps the dvc.lock before it."""
+    """The folder of an execution. Its first stage creates it, with the dvc.lock before it."""
     folder = execution.folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORD).exists():
@@ -116,9 +116,9 @@ def begin_execution(execution: Execution, root: Path) -> Path:
 
 
 def _keep_lock(execution: Execution, root: Path) -> None:
-    """Keep dvc.lock as the previous stage left it.
+    """Copy dvc.lock as the previous stage left it.
 
-    Another execution may overwrite its entry before the recorder has read it.
+    Another execution may overwrite that stage's entry before the recorder has read it.
     """
     lock = root / "dvc.lock"
     if Path(execution.workspace) == root and lock.exists():
@@ -127,18 +127,18 @@ def _keep_lock(execution: Execution, root: Path) -> None:
 
 def locks_after(root: Path, time: int) -> list[str]:
     """The texts of dvc.lock at the start of the stages that began after `time`, oldest first."""
-    kept = sorted((root / LOCKS).glob("*.lock"), key=lambda file: int(file.stem))
-    return [file.read_text(encoding="utf-8") for file in kept if int(file.stem) >= time]
+    copies = sorted((root / LOCKS).glob("*.lock"), key=lambda file: int(file.stem))
+    return [file.read_text(encoding="utf-8") for file in copies if int(file.stem) >= time]
 
 
 def delete_locks(root: Path) -> None:
-    """Delete the kept copies of dvc.lock, if nothing is left to upload."""
+    """Delete the copies of dvc.lock, if nothing is left to upload."""
     if not read_executions(root):
         shutil.rmtree(root / LOCKS, ignore_errors=True)
 
 
 def remember_lock(root: Path) -> None:
-    """Keep the project's dvc.lock as the one before the next execution."""
+    """Copy the project's dvc.lock, which will be the one before the next execution."""
     lock = root / "dvc.lock"
     if lock.exists():
         write_bytes(root / LOCK_KNOWN, lock.read_bytes())
@@ -189,7 +189,7 @@ def recorder_lock(folder: Path) -> FileLock:
 
 
 def take_over(folder: Path, timeout: float) -> None:
-    """Wait for the recorder of an execution; kill it if it is still running after some seconds.
+    """Wait for the recorder of an execution; kill it if it still runs after `timeout` seconds.
 
     It runs at the lowest priority, so on a busy machine it may need minutes. Everything that it has
     sent can be sent again without harm.
@@ -221,8 +221,8 @@ def ensure_recorder(folder: Path, execution: Execution) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # Ctrl-C in the terminal is for the stage. A session of its own would protect the
-            # recorder, too, but Linux shares the processor between sessions before it looks at
+            # Ctrl-C in the terminal is for the stage. A session of its own would also protect
+            # the recorder, but Linux shares the processor between sessions before it looks at
             # their priority.
             process_group=0,
         )

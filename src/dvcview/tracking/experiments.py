@@ -71,6 +71,6 @@ def read_displays(root: Path) -> dict[str, StageDisplay]:
 
 
 def display_of(displays: Mapping[str, StageDisplay], stage: str) -> StageDisplay:
-    """The display of a stage; its run bears the stage's own name if no file says otherwise."""
+    """The display of a stage. A stage that the file does not name gives its name to its run."""
     other = Experiment("Other stages", "Stages that the experiments file does not name.")
     return displays.get(stage, StageDisplay(other, stage))

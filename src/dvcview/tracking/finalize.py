@@ -1,4 +1,4 @@
-"""Finalize a run, or build it from nothing, from dvc.lock and the files of its state."""
+"""Finalizes a run, or builds a missing one, from dvc.lock and the files of the state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from dvcview.tracking.run_store import (
     stage_tags,
 )
 
-# What a person looks at; arrays and weights stay with DVC.
+# The files that MLflow shows; arrays and weights stay with DVC.
 SHOWN = {".png", ".csv", ".json", ".html"}
 FINISHED = " and attributes.status = 'FINISHED'"
 
@@ -45,16 +45,16 @@ def finalize_run(
     parent: Callable[[], str | None] = lambda: None,
     ended: int | None = None,
 ) -> tuple[str, bool]:
-    """Log everything that the files of a state contain, and mark the run as the state's own.
+    """Log everything that the files of a state contain, and mark the run as the state's run.
 
     `run_id` is the run that was logged while the stage ran; without it a run is built. If the state
-    has a canonical run already, the logged run is marked as its repetition, and none is built.
+    already has a canonical run, the logged run is marked as its repetition, and none is built.
 
     Returns:
-        The id of the run, and whether anything was missing.
+        The id of the run, and whether anything was logged.
 
     Raises:
-        MissingFileError: a file is not on this machine. No run has been built.
+        MissingFileError: a file is not on this machine. The state has no finished run.
     """
     experiment = run_store.experiment_of(state.stage)
     with FileLock(run_store.root / ".dvcview" / "finalize.lock"):
@@ -79,7 +79,7 @@ def finalize_run(
 
 
 def _oldest(run_store: RunStore, found: list[Any]) -> str:
-    """The canonical run: the oldest one, if two machines have built the same state at once."""
+    """The canonical run: the oldest one, if two machines have built one for the same state."""
     first, *others = (str(run.info.run_id) for run in found)
     for other in others:
         run_store.client.delete_tag(other, STATE)
@@ -103,7 +103,7 @@ def _copy_files(state: StageState, pipeline: Pipeline, folder: Path) -> None:
 def _build(
     run_store: RunStore, experiment: str, state: StageState, pipeline: Pipeline, parent: str | None
 ) -> str:
-    """A run for a state that was not observed: it comes from DVC's cache, a pull, or a branch."""
+    """A run for a state that no recorder observed: it is from DVC's cache, a pull, or a branch."""
     display = display_of(run_store.displays, state.stage)
     run_id = run_store.find_or_create(experiment, display.run_name, BUILDING, state.digest, now())
     tags = stage_tags(state.stage, display, state.cmd, parent)
@@ -118,7 +118,7 @@ def _build(
 def log_outs(
     run_store: RunStore, run_id: str, state: StageState, pipeline: Pipeline, folder: Path
 ) -> None:
-    """Log the content of the files in `folder`. Points that the run has are not logged again."""
+    """Log the content of the files in `folder`, except points that the run already has."""
     display = display_of(run_store.displays, state.stage)
     points = reference_points(display.references)
     curve = folder / "curves.csv"

@@ -1,4 +1,4 @@
-"""Pictures that one stage draws of the outs of other stages, shown in the runs of those stages.
+"""Pictures that one stage draws from the outs of other stages, shown in those stages' runs.
 
 The out that dvcview.yaml names as `pictures` is a JSON object: for each picture the files that it
 was drawn from, with their MD5s. A picture belongs to a state if all these files are outs of the
@@ -53,7 +53,7 @@ class Pictures:
         }
 
     def log(self, run_store: RunStore, run: Any, state: StageState) -> None:
-        """Log the pictures of a state to its run, unless the run has them."""
+        """Log the pictures of a state to its run, unless the run already has them."""
         pictures = self.of(state)
         digest = md5_of_bytes(json.dumps(pictures, sort_keys=True).encode())
         if not pictures or run.data.tags.get(PICTURES) == digest:

@@ -1,7 +1,7 @@
 """The process that uploads an execution's event logs to MLflow, and ends after the execution.
 
-Stages do not wait for MLflow, the recorder does: it imports MLflow once per execution, and a server
-that does not answer blocks only the recorder. `dlvc sync` uploads what the recorder cannot.
+Stages do not wait for MLflow. The recorder imports it once per execution, and a server that does
+not answer blocks only the recorder. `dlvc sync` uploads what the recorder cannot.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ RETRY = 10  # seconds between two attempts to reach a store that failed
 def main() -> None:
     """Record the execution whose folder is the only argument."""
     folder = Path(sys.argv[1])
-    # A training with a thread per core waits for its slowest thread, so the recorder only uses what
-    # trainings leave. `sync` takes over if that is too little.
+    # A training with a thread per core waits for its slowest thread, so the recorder only uses the
+    # processor time that trainings leave. `sync` takes over if that is too little.
     os.nice(19)
     try:
         with recorder_lock(folder).acquire(timeout=0):
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def record(folder: Path) -> None:
-    """Upload until the execution has ended and everything is uploaded, or cannot be."""
+    """Upload until the execution has ended and everything is uploaded, or an upload has failed."""
     root = folder.parents[2]
     execution = Execution(**json.loads((folder / RECORD).read_text()))
     uploader: Uploader | None = None
@@ -52,7 +52,7 @@ def record(folder: Path) -> None:
             if not running and not uploader.stage_is_running():
                 uploader.finish()
                 return
-        except Exception as error:  # no failure of MLflow may end the recorder
+        except Exception as error:  # MLflow can raise anything; try again while the execution runs
             print(redacted(traceback.format_exc()), file=sys.stderr)
             uploader = None
             write_bytes(folder / FAILED, first_line(error).encode())

@@ -92,7 +92,7 @@ class RunStore:
         return str(run.info.run_id)
 
     def open_parent(self, execution: Execution) -> str | None:
-        """The run of an execution; None for a stage that was started by hand."""
+        """The run of an execution; None for a stage that was started without DVC."""
         if execution.parent_run:
             return execution.parent_run
         if execution.manual:

@@ -2,7 +2,8 @@
 
 By default the page shows no parameter and no metric in its table, and one chart per metric in
 alphabetical order. A saved view is JSON in a tag of the experiment, in the format that the page
-itself writes (MLflow 3.17), and its name is part of an address, so nobody has to configure charts.
+itself writes (MLflow 3.17). A link with the name of the view opens it, so that users do not have to
+configure charts.
 """
 
 from __future__ import annotations

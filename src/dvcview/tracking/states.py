@@ -1,4 +1,4 @@
-"""One run for every state of a pipeline."""
+"""Builds the missing runs, so that every state of a pipeline has one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sync_states(
         pipelines: the workspace and the experiments.
         parent: gives the parent run of the runs that are built.
         pending: the `begin` events of stages that other executions have not uploaded yet. Their
-            states are left out: built here, they would get a second run with the upload.
+            states are left out, because the upload would create a second run for each.
     """
     report = Report()
     known: set[str] = set()

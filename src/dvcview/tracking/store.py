@@ -54,14 +54,14 @@ def import_mlflow() -> Any:
         warnings.simplefilter("ignore")
         import mlflow
 
-    # On import MLflow sets its own log level, at which it prints what it raises with a traceback.
+    # On import MLflow sets its own log level, at which it also prints the errors that it raises.
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     return mlflow
 
 
 def connect(root: Path) -> MlflowClient:
-    """Connect to the store. The import of MLflow takes seconds; do not hold the lock."""
+    """Connect to the store. This takes seconds, so do not hold the lock meanwhile."""
     mlflow = import_mlflow()
     uri = tracking_uri(root)
     mlflow.set_tracking_uri(uri)
@@ -74,7 +74,7 @@ def connect(root: Path) -> MlflowClient:
 def artifact_location(root: Path) -> str | None:
     """The folder for the artifacts of a new experiment; None leaves it to the server.
 
-    By default MLflow uses the working folder of whoever comes first, which may be a temporary one.
+    By default MLflow uses the working folder of the first process, which may be a temporary one.
     """
     file = sqlite_file(tracking_uri(root))
     return (file.parent / "mlruns").as_uri() if file else None

@@ -114,14 +114,14 @@ def _ended(root: Path) -> list[Execution]:
 def _wait_for_recorders(root: Path) -> None:
     """Wait for the recorders of executions that have ended, or take their work over."""
     ended = _ended(root)
-    if ended:  # MLflow will be needed: import it while they finish
+    if ended:  # MLflow will be needed: import it while the recorders finish
         import_mlflow()
     for execution in ended:
         take_over(execution.folder(root), RECORDER_TIMEOUT)
 
 
 def _stamp(root: Path, uri: str) -> dict[str, object] | None:
-    """Everything that a sync depends on, if that can be told without MLflow, else None."""
+    """Everything that a sync depends on; None if this cannot be known without MLflow."""
     store = sqlite_file(uri)
     if store is None or not store.exists() or read_executions(root):
         return None

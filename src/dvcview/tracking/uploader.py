@@ -48,7 +48,7 @@ class _Stage:
 
 
 class Uploader:
-    """Uploads one execution. Everything it sends it can send again without harm."""
+    """Uploads one execution. Everything that it sends can be sent again without harm."""
 
     def __init__(self, run_store: RunStore, execution: Execution, folder: Path) -> None:
         self.run_store = run_store
@@ -67,7 +67,7 @@ class Uploader:
         self._finalize(self._pipeline(), ended=False)
 
     def stage_is_running(self) -> bool:
-        """Whether a stage is running, also an orphaned one."""
+        """Whether a stage is running; orphaned stages count."""
         return any(s.outcome is None and not s.event_log.end for s in self._stages.values())
 
     def finish(self) -> None:
@@ -108,7 +108,7 @@ class Uploader:
         event_log = stage.event_log
         events = event_log.new_events()
         gone = event_log.writer_is_gone()
-        if gone:  # its last events may have come after the first look
+        if gone:  # the last events may have been written after the first reading
             events += event_log.new_events()
         if not event_log.begin:
             return
@@ -157,15 +157,15 @@ class Uploader:
             state = self._state_of(stage, states)
             if state and stage.run_id:
                 at = stage.event_log.end["time"]
-                with suppress(MissingFileError):  # somebody has deleted it already
+                with suppress(MissingFileError):  # a file of the state has been deleted
                     finalize_run(self.run_store, state, pipeline, run_id=stage.run_id, ended=at)
                     stage.outcome = "FINISHED"
 
     def _state_of(self, stage: _Stage, states: Mapping[str, StageState]) -> StageState | None:
-        """The state in dvc.lock, now or before, with the parameters and outs of this run."""
+        """The state with the parameters and outs of this run, in dvc.lock or a copy of it."""
         begin, outs = stage.event_log.begin, stage.event_log.end["outs"]
-        kept = locks_after(self.run_store.root, stage.event_log.end["time"])
-        for found in itertools.chain([states], map(read_states, kept)):
+        copies = locks_after(self.run_store.root, stage.event_log.end["time"])
+        for found in itertools.chain([states], map(read_states, copies)):
             state = found.get(begin["stage"])
             if (
                 state is not None

@@ -78,8 +78,8 @@ class Repairs:
         delete = f"rm -f {quote(entry)}"  # then DVC runs the stage instead of restoring its outs
         if stage is None or not self._is_intact(stage):
             return delete
-        # Only --force writes the entry again. It would also commit any change since, so it runs
-        # only if there is none.
+        # Only --force writes the entry again. It would also commit later changes, so it runs only
+        # if `dvc status` finds none.
         is_unchanged = f"dvc status --quiet {quote(stage)}"
         return f"{delete} && {is_unchanged} && dvc commit --force {quote(stage)}"
 

@@ -97,7 +97,7 @@ def _lines_about_unchecked(checked: Checked) -> Iterator[str]:
 
 
 def _lines_about_problems(problems: Sequence[Problem]) -> Iterator[str]:
-    """Each problem, and below the problems that one command repairs, that command."""
+    """The problems, grouped by the command that repairs them, and the command after each group."""
     by_repair = defaultdict(list)
     for problem in problems:
         by_repair[problem.repair].append(problem)

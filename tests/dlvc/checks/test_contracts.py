@@ -44,7 +44,6 @@ def images(folder, shape):
         for part in (rng.integers(0, 256, (n, *shape), dtype=np.uint8), np.arange(n) % 10)
     ]
     save_dataset(folder, Dataset("noise", None, CLASSES, *arrays))
-    picture(folder / "contact_sheet.png")
 
 
 def features(root):
@@ -58,8 +57,6 @@ def features(root):
         write_pickle(folder / f"{part}Label.pkl", labels)
     limits = np.stack([scale.minimum, scale.maximum], 1).tolist()
     write_json(folder / "scale.json", dict(zip(FEATURE_NAMES, limits, strict=True)))
-    for name in ("maps", "by_class"):
-        picture(folder / f"{name}.png")
 
 
 def lenet(folder, update_losses):
@@ -90,8 +87,6 @@ def lenet(folder, update_losses):
     )
     table = summarize(model, torch.zeros(1, 28, 28, dtype=torch.uint8))
     write_csv(folder / "layers.csv", [vars(row) for row in table])
-    for name in ("loss", "accuracy", "confusion", "conv1", "conv2", "update_losses"):
-        picture(folder / f"{name}.png")
     write_npy(folder / "update_losses.npy", update_losses)
 
 
@@ -102,6 +97,10 @@ def intact(tmp_path_factory):
     images(root / "data/photos", (32, 32, 3))
     features(root)
     lenet(root / "results/lenet", np.ones(6, dtype=np.float32))
+    pictures = ("figures/images/digits/contact_sheet.png", "figures/kernels/lenet/conv1.png")
+    for name in pictures:
+        picture(root / name)
+    write_json(root / "figures/sources.json", {name: {} for name in pictures})
     write_json(root / "params.schema.json", Params.model_json_schema())
     return root
 
@@ -119,6 +118,9 @@ STATES = {
     "results/lenet": StageState(
         "lenet", "", {}, {"lenet": {"epochs": EPOCHS, "batch_size": 100, "seed": 29, "seeds": 2}},
         {"results/lenet/metrics.json": "0", "results/lenet/curves.csv": "0"},
+    ),
+    "figures": StageState(
+        "figures", "", {}, {}, {"figures/sources.json": "0", "figures/images": "0.dir"}
     ),
     "params.schema.json": StageState("params", "", {}, {}, {"params.schema.json": "0"}),
 }  # fmt: skip
@@ -196,7 +198,7 @@ BROKEN = [
         "params.schema.json",
         "",
         edit_json("params.schema.json", properties={}),
-        "knows the sections",
+        "has the sections",
     ),
     (
         "data/digits",
@@ -208,25 +210,19 @@ BROKEN = [
         "data/digits",
         "summary.json",
         edit_npy("data/digits/test_labels.npy", np.zeros_like),
-        "other numbers of test images by class",
+        "other numbers of test images per class",
     ),
     (
         "data/digits",
         "summary.json",
         edit_npy("data/digits/test_labels.npy", np.float32),
-        "test_labels.npy: float32",
+        "test_labels.npy: found float32",
     ),
     (
         "data/digits",
         "summary.json",
         lambda root: images(root / "data/digits", (32, 32, 3)),
         r"images are \(32, 32, 3\), expected \(28, 28\)",
-    ),
-    (
-        "data/digits",
-        "contact_sheet.png",
-        lambda root: one_colour(root, "data/digits/contact_sheet.png"),
-        "a single colour",
     ),
     (
         "data/features",
@@ -238,7 +234,7 @@ BROKEN = [
         "data/features",
         "trainFeats.pkl",
         edit_pickle("data/features/trainFeats.pkl", lambda x: x + 1),
-        "is not train_unnormalised.npy normalised",
+        "is not train_unnormalised.npy scaled",
     ),
     (
         "data/features",
@@ -262,9 +258,9 @@ BROKEN = [
         "data/features",
         "trainLabel.pkl",
         edit_pickle("data/features/trainLabel.pkl", lambda x: 9 - x),
-        "is not data/photos/train_labels.npy",
+        "differs from data/photos/train_labels.npy",
     ),
-    (LENET, "metrics.json", edit_json(f"{LENET}/metrics.json", more=1), "expected keys: more"),
+    (LENET, "metrics.json", edit_json(f"{LENET}/metrics.json", more=1), "lacks or adds keys: more"),
     (
         LENET,
         "metrics.json",
@@ -280,7 +276,7 @@ BROKEN = [
     (LENET, "curves.csv", edit_json(f"{LENET}/metrics.json", test_loss=2.2), "another test_loss"),
     (LENET, "curves.csv", edit_text(f"{LENET}/curves.csv", "test_loss", "loss"), "has the columns"),
     (LENET, "curves.csv", edit_text(f"{LENET}/curves.csv", "\n1,", "\n3,"), "epochs 3, 2"),
-    (LENET, "curves.csv", edit_text(f"{LENET}/curves.csv", ",3,", ",4,"), "3 more with every"),
+    (LENET, "curves.csv", edit_text(f"{LENET}/curves.csv", ",3,", ",4,"), "expected 3 per epoch"),
     (LENET, "curves.csv", edit_text(f"{LENET}/curves.csv", "3,2.0,", "3,nan,"), "not finite"),
     (
         LENET,
@@ -308,13 +304,18 @@ BROKEN = [
         edit_json(f"{LENET}/metrics.json", test_accuracy=0.25),
         "on its diagonal",
     ),
-    (LENET, "confusion.csv", edit_text(f"{LENET}/confusion.csv", "a,1,1", "a,2,2"), "by class"),
-    (LENET, "loss.png", lambda root: one_colour(root, f"{LENET}/loss.png"), "a single colour"),
+    (LENET, "confusion.csv", edit_text(f"{LENET}/confusion.csv", "a,1,1", "a,2,2"), "per class"),
     (
-        LENET,
-        "conv2.png",
-        lambda root: (root / f"{LENET}/conv2.png").write_bytes(b"PNG"),
-        "not as lenet leaves it",
+        "figures",
+        "sources.json",
+        lambda root: one_colour(root, "figures/kernels/lenet/conv1.png"),
+        "conv1.png shows a single colour",
+    ),
+    (
+        "figures",
+        "sources.json",
+        lambda root: (root / "figures/images/digits/contact_sheet.png").write_bytes(b"PNG"),
+        "not as figures writes it",
     ),
 ]
 

@@ -1,6 +1,6 @@
 """What a stage does for MLflow: it writes an event log, and starts the process that uploads it.
 
-A stage never fails because of MLflow: if the store cannot be reached, it logs one line and goes on.
+If the store cannot be reached, a stage logs one line and goes on. Only a strict stage fails.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class StageRun:
 
     @contextmanager
     def _errors_logged(self) -> Iterator[None]:
-        """A full disk or a folder without access costs the MLflow run, not the training."""
+        """Log errors instead of raising them: a full disk ends the event log, not the training."""
         try:
             yield
         except Exception as error:  # any error here is unrelated to the stage's own work
@@ -148,7 +148,7 @@ def stage_run(
         outs: the folder or file that it writes.
         params: its parameters with flat names, as in params.yaml.
         device: where it computes.
-        silent: records nothing. If several processes run a stage together, all but one are silent.
+        silent: record nothing. If several processes run a stage together, all but one are silent.
     """
     mode = os.environ.get(MODE, "")
     if mode not in {"", "strict"}:

@@ -1,7 +1,7 @@
-"""Let Numba compile what it compiles, which takes some seconds, before anybody waits for it.
+"""Compile the functions that use Numba, so that no stage has to wait some seconds for it.
 
-It keeps the machine code beside the source, in `__pycache__`, for this processor alone; where it is
-missing or the source is newer, the first call compiles. The set-up calls this once.
+Numba stores the machine code beside the source, in `__pycache__`, for this type of processor only.
+If the code is missing or the source is newer, the first call compiles. The set-up runs this once.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ from dlvc.training.samples import EpochState, Samples
 
 
 def main() -> None:
-    """Extract one image's features, and learn from one."""
+    """Extract the features of one image, and train on one digit."""
     images = np.zeros((1, 32, 32, 3), np.uint8)
-    images.flags.writeable = False  # as the stage has them, from a file: another type to Numba
+    images.flags.writeable = False  # as in the stage; for Numba, this is another type
     extract(images)
     model = MLP()
     digit = Samples(torch.zeros(1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
