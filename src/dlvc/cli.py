@@ -63,7 +63,7 @@ def _main() -> None:
 
 def _run(profile: str | None, rest: list[str]) -> None:
     """`dlvc run`: check all parameters, then run DVC."""
-    from dlvc.training.checkpoint_files import delete_complete
+    from dlvc.training.checkpoint_paths import delete_complete
     from dvcview.run.repro import run_pipeline
 
     values = read_profile(profile) if profile else {}
@@ -81,9 +81,9 @@ def _run_other(arguments: argparse.Namespace) -> None:
     """Run a command other than `run`. Each imports what it needs, since some imports are slow."""
     match arguments.command:
         case "verify":
+            from dlvc.checks.compare_metrics import check_metrics
             from dlvc.checks.contracts import CONTRACTS
-            from dlvc.checks.metrics import check_metrics
-            from dvcview.verify.report import check_contracts, verify
+            from dvcview.verify.verify import check_contracts, verify
 
             if not verify(Path.cwd(), [partial(check_contracts, CONTRACTS), check_metrics]):
                 raise SystemExit(1)

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from dlvc.checks.metrics import TOLERANCES
+from dlvc.checks.compare_metrics import TOLERANCES
 from dlvc.training.weights import read_weights
 from dvcview.files.artifacts import read_csv
 from tests.pipeline.project import SMALL, Project

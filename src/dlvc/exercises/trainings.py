@@ -14,11 +14,11 @@ from torch import nn
 from dlvc.training.checkpoints import Checkpoint
 from dlvc.training.evaluation import LossFunction
 from dlvc.training.loop import DivergedError
+from dlvc.training.metrics import EpochResult
 from dlvc.training.optimizers import Optimizer
 from dlvc.training.results import curve_rows
 from dlvc.training.runtime import Runtime
 from dlvc.training.samples import Samples
-from dlvc.training.state import EpochResult
 from dlvc.training.trainer import Trained, Trainer
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from dlvc.figures.curves import STYLES
+from dlvc.figures.palette import STYLES
 
 MAX_POINTS = 400  # per curve; at the size of the figure more points look the same
 

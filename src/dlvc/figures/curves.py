@@ -12,18 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 
-from dlvc.figures.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from dlvc.figures.palette import BLUE, STYLES, VERMILION
 
-# The strongest colours come first. Dashes and markers also distinguish the curves in a
-# black-and-white print.
-STYLES = (
-    (BLUE, "-", "o"),
-    (VERMILION, "--", "s"),
-    (GREEN, "-.", "^"),
-    (PURPLE, ":", "D"),
-    (BLACK, (0, (5, 1, 1, 1, 1, 1)), "v"),
-    (ORANGE, (0, (1, 1)), "X"),
-)
 MAX_MARKERS = 15  # per curve; more markers would hide the curve
 MAX_WINDOWS = 600  # in the curve over updates: about the width of its axes in pixels
 

@@ -9,13 +9,13 @@ from typing import Any
 from dlvc.data.dataset import open_dataset
 from dlvc.evidence.lectures import read_lectures
 from dlvc.evidence.outs import Evidence, read_columns, read_confusion
-from dlvc.figures.charts import draw_charts
 from dlvc.figures.confusion import draw_confusion
+from dlvc.figures.contact_sheet import draw_contact_sheet
 from dlvc.figures.curves import draw_curves, draw_updates
 from dlvc.figures.features import draw_feature_maps, draw_features_by_class
 from dlvc.figures.gallery import Sources, save
-from dlvc.figures.images import draw_contact_sheet
 from dlvc.figures.kernels import draw_kernels
+from dlvc.figures.report_charts import draw_charts
 from dvcview.files.artifacts import read_json, read_npy, read_pickle, write_json
 
 LECTURES = Path("lectures.yaml")

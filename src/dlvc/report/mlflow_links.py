@@ -15,7 +15,7 @@ from dvcview.errors import UserError
 from dvcview.files.artifacts import write_bytes
 from dvcview.project.lockfile import Pipeline
 from dvcview.tracking.address import tracking_uri, unreachable
-from dvcview.tracking.store import connect
+from dvcview.tracking.connection import connect
 from dvcview.tracking.which import run_of
 
 REPORT = Path("report/index.html")

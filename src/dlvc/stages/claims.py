@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlvc.data.dataset import describe
 from dlvc.params.reader import read_params
+from dvcview.errors import UserError
 from dvcview.files.artifacts import read_json, write_csv, write_json, write_npy
 from dvcview.tracking import stage_run
 
@@ -58,6 +59,11 @@ def main(exercise: str) -> None:
             stage, logged, seeds_from(settings.seed, settings.seeds), runtime, train, test
         )
         import_module(f"dlvc.exercises.{exercise}").train(settings, trainings)
+        if not trainings.rows:
+            raise UserError(
+                f"claims.{exercise}: every training diverged in its first epoch; lower its "
+                "learning rates in params.yaml"
+            )
         write_csv(folder / "trainings.csv", trainings.rows)
         for name, array in trainings.arrays.items():
             write_npy(folder / f"{name}.npy", array)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlvc.exercises.model_costs import activation_rows, model_costs, size_rows
+from dlvc.models.costs import activation_rows, model_costs, size_rows
 from dlvc.params.reader import read_params
 from dvcview.files.artifacts import write_csv
 from dvcview.tracking import stage_run

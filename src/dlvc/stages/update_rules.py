@@ -15,10 +15,10 @@ from dlvc.models.mlp.network import MLP
 from dlvc.params.reader import read_params
 from dlvc.training.load import load_images
 from dlvc.training.loop import train_one_epoch
+from dlvc.training.metrics import EpochResult
 from dlvc.training.optimizers import SGD
 from dlvc.training.results import save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.state import EpochResult
 from dlvc.training.trainer import Trainer, seeds_from
 from dvcview.files.artifacts import read_json, write_npy
 from dvcview.tracking import stage_run

@@ -27,7 +27,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from dlvc.training.checkpoint_files import CHECKPOINTS, COMPLETE, lock_of
+from dlvc.training.checkpoint_paths import CHECKPOINTS, COMPLETE, lock_of
 from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
 from dlvc.training.runtime import computed_with
 from dlvc.training.samples import Samples

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
@@ -16,28 +13,6 @@ from dlvc.training.samples import EpochState, Samples
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 EVALUATION_BATCH_SIZE = 250  # limits the memory; no result depends on it
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Mean loss, accuracy and confusion matrix over some samples.
-
-    `confusion` int64 `(C, C)`: see `confusion_matrix`.
-    """
-
-    loss: float
-    accuracy: float
-    confusion: NDArray[np.int64]
-
-    @classmethod
-    def from_state(cls, testing: EpochState, samples: Samples) -> Evaluation:
-        """The results of a complete epoch over the samples in their stored order."""
-        labels, predicted = samples.labels.cpu().numpy(), testing.predicted.cpu().numpy()
-        return cls(
-            testing.mean_loss(),
-            testing.accuracy(samples.labels),
-            confusion_matrix(labels, predicted, testing.classes),
-        )
 
 
 def loss_of_shard(
@@ -81,21 +56,3 @@ def evaluate_batches(
         loss = loss_of_shard(loss_function, outputs, labels, batch)
         group.all_reduce(testing.update(loss, outputs, shard))
         yield
-
-
-def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Count pairs of true and predicted class: int64 `(C, C)`, rows are true classes.
-
-    `labels` and `predicted` are `(N,)` integers of 0 ... C - 1; others raise `ValueError`.
-
-    >>> confusion_matrix([0, 0, 0, 1], [0, 0, 1, 1], classes=2)
-    array([[2, 1],
-           [0, 1]])
-    """
-    # Labels are often uint8, in which the product below would overflow.
-    true, taken = np.asarray(labels, np.int64), np.asarray(predicted, np.int64)
-    for name, values in (("labels", true), ("predicted", taken)):
-        if values.size and not 0 <= values.min() <= values.max() < classes:
-            raise ValueError(f"{name} of {values.min()} ... {values.max()} for {classes} classes")
-    pairs = np.bincount(true * classes + taken, minlength=classes**2)
-    return pairs.reshape(classes, classes)

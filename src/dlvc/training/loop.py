@@ -14,18 +14,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from dlvc.training.evaluation import (
-    Evaluation,
-    LossFunction,
-    evaluate_batches,
-    evaluation_state,
-    loss_of_shard,
-)
+from dlvc.training.evaluation import LossFunction, evaluate_batches, evaluation_state, loss_of_shard
+from dlvc.training.metrics import EpochResult, Evaluation
 from dlvc.training.optimizers import Optimizer
 from dlvc.training.process_group import SINGLE_PROCESS, ProcessGroup
 from dlvc.training.progress import progress_bar
 from dlvc.training.samples import EpochState, Samples
-from dlvc.training.state import EpochResult, TrainingState
+from dlvc.training.state import TrainingState
 from dvcview.errors import UserError
 
 CHECK_EVERY = 50  # updates between two checks of the loss, each of which makes a GPU wait

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlvc.data.dataset import describe
+from dlvc.training.metrics import EpochResult
 from dlvc.training.runtime import computed_with
-from dlvc.training.state import EpochResult
 from dlvc.training.summary import count_parameters, summarize
 from dlvc.training.trainer import Trained
 from dlvc.training.weights import write_weights

@@ -8,58 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from dlvc.training.evaluation import Evaluation
+from dlvc.training.metrics import EpochResult, Evaluation
 from dlvc.training.optimizers import Optimizer
 from dlvc.training.samples import EpochState
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """The result of one epoch.
-
-    `train_loss` and `train_accuracy` are means over the training samples, each computed with the
-    weights at the time of its batch, as the lectures print them. `test` is the evaluation after the
-    last update of the epoch. `batch_losses` float32 `(batches,)` are the mean losses of the batches
-    in their order.
-    """
-
-    epoch: int
-    updates: int
-    train_loss: float
-    train_accuracy: float
-    test: Evaluation
-    batch_losses: NDArray[np.float32]
-    samples: int
-
-    def __str__(self) -> str:
-        return (
-            f"epoch {self.epoch}, update {self.updates}: "
-            f"train loss {self.train_loss:.4f}, accuracy {self.train_accuracy:.2%}; "
-            f"test loss {self.test.loss:.4f}, accuracy {self.test.accuracy:.2%}"
-        )
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The metrics by the names that MLflow shows."""
-        return {
-            "updates": self.updates,
-            "train_loss": self.train_loss,
-            "train_accuracy": self.train_accuracy,
-            "test_loss": self.test.loss,
-            "test_accuracy": self.test.accuracy,
-        }
-
-    @property
-    def train_loss_lecture_scale(self) -> float:
-        """The sum of the batches' mean losses, divided by the number of *samples*.
-
-        The notebooks of lectures 5, 29 and 40 print this number. It is about the mean loss divided
-        by the batch size.
-        """
-        return float(self.batch_losses.sum(dtype=np.float64)) / self.samples
 
 
 @dataclass

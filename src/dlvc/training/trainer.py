@@ -13,11 +13,11 @@ from dlvc.training.checkpoints import Checkpoint
 from dlvc.training.evaluation import LossFunction
 from dlvc.training.initialization import init_model
 from dlvc.training.loop import Checkpointer, fit, train_one_epoch
+from dlvc.training.metrics import EpochResult
 from dlvc.training.optimizers import Optimizer
 from dlvc.training.progress import print_each
 from dlvc.training.runtime import Runtime
 from dlvc.training.samples import Samples
-from dlvc.training.state import EpochResult
 
 Model = TypeVar("Model", bound=nn.Module)
 LogMetrics = Callable[[Mapping[str, float], int], None]

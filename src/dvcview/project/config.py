@@ -20,7 +20,7 @@ class Config:
 
     Attributes:
         experiments: a YAML file with the experiments and the names of the runs;
-            see `dvcview.tracking.experiments`.
+            see `dvcview.tracking.displays`.
         pictures: a JSON out with the pictures that one stage draws from other stages' outs;
             see `dvcview.tracking.pictures`.
         log_model: `module:function`, called once for each finished run to log a model.

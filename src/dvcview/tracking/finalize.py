@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -12,22 +11,20 @@ from typing import Any
 from filelock import FileLock
 
 from dvcview.files.artifacts import read_json
-from dvcview.files.checksum import md5_of_bytes
 from dvcview.project.config import read_config
 from dvcview.project.git import is_tracked
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
+from dvcview.tracking.displays import display_of
 from dvcview.tracking.environment import git_state
 from dvcview.tracking.event_log import now
-from dvcview.tracking.experiments import display_of
-from dvcview.tracking.run_store import (
+from dvcview.tracking.run_store import RunStore, curve_points, read_curve, reference_points
+from dvcview.tracking.tags import (
     BUILDING,
     REPEATS,
     STATE,
-    RunStore,
-    curve_points,
     git_tags,
-    read_curve,
-    reference_points,
+    provenance,
+    restoring,
     stage_tags,
 )
 
@@ -143,27 +140,6 @@ def _single(name: str, value: float) -> list[Any]:
     from mlflow.entities import Metric
 
     return [Metric(name, float(value), 0, 0)]
-
-
-def provenance(state: StageState) -> dict[str, str]:
-    """Tags with the MD5 of each dep, params section and out, and of all outs together.
-
-    A search for any of them finds the run.
-    """
-    tags = {f"dvc.dep.{path}": md5 for path, md5 in state.deps.items()}
-    for name, section in state.sections.items():
-        tags[f"dvc.params.{name}"] = md5_of_bytes(json.dumps(section, sort_keys=True).encode())
-    tags |= {f"dvc.out.{path}": md5 for path, md5 in state.outs.items()}
-    return tags | {"dvc.outs": " ".join(state.outs.values())}
-
-
-def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
-    """Tags with the commit that has the state, and the `dvc` command that restores its files."""
-    tags = {"dvc.experiment": pipeline.name} if pipeline.name else {}
-    commit = pipeline.commit_of(state)
-    if commit is None:
-        return tags | {"dvc.restore": f"dvc checkout {state.stage}"}
-    return tags | {"dvc.commit": commit, "dvc.restore": f"dvc get . {state.folder} --rev {commit}"}
 
 
 def _log_dataset(run_store: RunStore, run_id: str, state: StageState, pipeline: Pipeline) -> None:

@@ -16,8 +16,7 @@ from dvcview.files.artifacts import read_json
 from dvcview.files.checksum import md5_of_bytes
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 from dvcview.tracking.run_store import RunStore
-
-PICTURES = "dvcview.pictures"  # tag: identifies the pictures that a run has
+from dvcview.tracking.tags import PICTURES
 
 
 class Pictures:

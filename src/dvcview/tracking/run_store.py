@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvcview.files.artifacts import read_csv
+from dvcview.tracking.connection import artifact_location, connect, store_lock
+from dvcview.tracking.displays import Experiment, display_of, read_displays
 from dvcview.tracking.event_log import now
 from dvcview.tracking.execution import Execution
-from dvcview.tracking.experiments import Experiment, StageDisplay, display_of, read_displays
-from dvcview.tracking.store import artifact_location, connect, store_lock
+from dvcview.tracking.tags import BUILDING, EVENT_LOG, EXECUTION, git_tags, stage_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -27,8 +28,6 @@ EXECUTIONS = Experiment(
 )
 # MLflow's limits for one call.
 MAX_METRICS, MAX_PARAMS_OR_TAGS = 1000, 100
-EVENT_LOG, EXECUTION = "dvcview.event_log", "dvcview.execution"
-STATE, REPEATS, BUILDING = "dvcview.state", "dvcview.repeats", "dvcview.building"
 CURRENT = "current"  # alias of the model version whose state is in dvc.lock
 # Plotted over epochs, lecture 24's update rules look alike; plotted over updates, they do not.
 BY_UPDATE = {"train_loss": "by_update/train_loss", "test_accuracy": "by_update/test_accuracy"}
@@ -224,27 +223,6 @@ def param_text(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(param_text, value))}]"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def stage_tags(
-    stage: str, display: StageDisplay, command: str, parent: str | None
-) -> dict[str, str]:
-    """The tags that every run of a stage has."""
-    tags = {
-        "stage": stage,
-        "mlflow.note.content": display.about,
-        "mlflow.runColor": display.colour,
-        "mlflow.source.name": command,
-        "mlflow.source.type": "LOCAL",
-    }
-    return tags | ({"mlflow.parentRunId": parent} if parent else {})
-
-
-def git_tags(commit: str | None, diff: str) -> dict[str, str]:
-    """The commit, and whether the working tree had changes."""
-    if commit is None:
-        return {}
-    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(diff)).lower()}
 
 
 def curve_points(row: Mapping[str, float], epoch: int, time: int) -> list[Any]:

@@ -13,6 +13,7 @@ from dvcview.project.config import CONFIG_FILE, read_config
 from dvcview.project.git import head_commit
 from dvcview.project.lockfile import Pipeline, experiments
 from dvcview.tracking.address import sqlite_file, tracking_uri, unreachable
+from dvcview.tracking.connection import import_mlflow
 from dvcview.tracking.execution import (
     Execution,
     pending_stages,
@@ -22,8 +23,7 @@ from dvcview.tracking.execution import (
     take_over,
     this_process,
 )
-from dvcview.tracking.states import Report
-from dvcview.tracking.store import import_mlflow
+from dvcview.tracking.sync_states import Report
 
 SYNCED = Path(".dvcview/synced.json")
 ERROR_LOG = Path(".dvcview/sync.log")
@@ -68,7 +68,7 @@ def sync(root: Path) -> str:
 
 def _sync(root: Path) -> Report:
     from dvcview.tracking.run_store import RunStore
-    from dvcview.tracking.states import sync_states
+    from dvcview.tracking.sync_states import sync_states
     from dvcview.tracking.uploader import Uploader
 
     run_store = RunStore(root)

@@ -30,7 +30,7 @@ from dvcview.tracking.execution import (
 )
 from dvcview.tracking.finalize import finalize_run, log_outs
 from dvcview.tracking.run_store import RunStore
-from dvcview.tracking.states import sync_states
+from dvcview.tracking.sync_states import sync_states
 
 MOVE_TIMEOUT = 60  # seconds that DVC may take to move the outs of an experiment
 POLL = 0.3  # seconds

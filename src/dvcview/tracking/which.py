@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dvcview.errors import UserError
 from dvcview.files.checksum import md5_of
 from dvcview.project.lockfile import Pipeline, StageState
-from dvcview.tracking.run_store import STATE
-from dvcview.tracking.store import connect
+from dvcview.tracking.connection import connect
+from dvcview.tracking.tags import STATE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,6 +1,6 @@
 import numpy as np
 
-from dlvc.figures.images import draw_contact_sheet
+from dlvc.figures.contact_sheet import draw_contact_sheet
 
 RNG = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_sample_image
 
 from dlvc.figures.confusion import draw_confusion
+from dlvc.figures.contact_sheet import draw_contact_sheet
 from dlvc.figures.curves import draw_curves, draw_updates
 from dlvc.figures.features import draw_feature_maps, draw_features_by_class
 from dlvc.figures.gallery import write_figure
-from dlvc.figures.images import draw_contact_sheet
 from dlvc.figures.kernels import draw_kernels
 
 RNG = np.random.default_rng(0)

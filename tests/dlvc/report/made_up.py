@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dlvc.evidence.outs import CIFAR10_CLASSES, Evidence
-from dlvc.exercises.model_costs import activation_rows, size_rows
+from dlvc.models.costs import activation_rows, size_rows
 from dlvc.params.reader import read_params
 from dvcview.files.artifacts import write_csv, write_json, write_npy
 from dvcview.project.params import flatten

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from dlvc.models.mlp import per_sample
 from dlvc.models.mlp.network import MLP
 from dlvc.training import checkpoints
-from dlvc.training.checkpoint_files import delete_complete
+from dlvc.training.checkpoint_paths import delete_complete
 from dlvc.training.checkpoints import Checkpoint
 from dlvc.training.initialization import init_model
 from dlvc.training.loop import fit, train_one_epoch

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
-from dlvc.training.evaluation import confusion_matrix
+from dlvc.training.metrics import confusion_matrix
 
 
 def test_against_a_matrix_counted_by_hand():

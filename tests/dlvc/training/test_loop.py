@@ -11,14 +11,10 @@ from torch.nn import functional as F
 from dlvc.data.bundled import bundled_digits
 from dlvc.models.mlp.network import MLP
 from dlvc.training import evaluation
-from dlvc.training.evaluation import (
-    Evaluation,
-    confusion_matrix,
-    evaluate_batches,
-    evaluation_state,
-)
+from dlvc.training.evaluation import evaluate_batches, evaluation_state
 from dlvc.training.initialization import init_model
 from dlvc.training.loop import fit
+from dlvc.training.metrics import Evaluation, confusion_matrix
 from dlvc.training.optimizers import SGD
 from dlvc.training.samples import EpochState, Samples
 from dvcview.errors import UserError

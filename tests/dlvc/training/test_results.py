@@ -13,11 +13,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from dlvc.models.lenet import LeNet
-from dlvc.training.evaluation import Evaluation, confusion_matrix
 from dlvc.training.initialization import init_model
+from dlvc.training.metrics import EpochResult, Evaluation, confusion_matrix
 from dlvc.training.results import save_kernels, save_layers, save_training
 from dlvc.training.runtime import computed_with
-from dlvc.training.state import EpochResult
 from dlvc.training.trainer import Trained
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2])  # of 7 test images

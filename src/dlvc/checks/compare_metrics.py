@@ -15,7 +15,7 @@ from dvcview.project.git import git_bytes
 from dvcview.project.lockfile import Pipeline, StageState
 from dvcview.verify.check import Checked
 from dvcview.verify.problem import Problem
-from dvcview.verify.report import Findings
+from dvcview.verify.verify import Findings
 
 METRICS = "metrics.json"
 COMPUTED = "computed"  # key of metrics.json: what the last digits depend on besides the state

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlvc.exercises.model_costs import (
+from dlvc.models.costs import (
     activation_rows,
     cost,
     model_costs,

@@ -13,8 +13,12 @@ def lock_of(checkpoint: Path) -> Path:
 
     >>> lock_of(Path("lenet-0123.complete.pt"))
     PosixPath('lenet-0123.lock')
+    >>> lock_of(Path("claims@per_sample_rate_0.1-0123.pt"))
+    PosixPath('claims@per_sample_rate_0.1-0123.lock')
     """
-    return checkpoint.with_name(f"{checkpoint.name.partition('.')[0]}.lock")
+    return checkpoint.with_name(
+        f"{checkpoint.name.removesuffix('.pt').removesuffix('.complete')}.lock"
+    )
 
 
 def delete_complete() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from dlvc.checks.metrics import TOLERANCES, compare_metrics, other_inputs
+from dlvc.checks.compare_metrics import TOLERANCES, compare_metrics, other_inputs
 from dvcview.project.lockfile import Pipeline
 from tests.imports import ROOT
 

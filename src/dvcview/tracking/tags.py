@@ -1,0 +1,58 @@
+"""The tags of runs."""
+
+from __future__ import annotations
+
+import json
+
+from dvcview.files.checksum import md5_of_bytes
+from dvcview.project.lockfile import Pipeline, StageState
+from dvcview.tracking.displays import StageDisplay
+
+# The event log, or the execution, that a run belongs to.
+EVENT_LOG, EXECUTION = "dvcview.event_log", "dvcview.execution"
+# The state whose canonical run this is; or the canonical run that this run repeats; or the state
+# that this run is being built for.
+STATE, REPEATS, BUILDING = "dvcview.state", "dvcview.repeats", "dvcview.building"
+PICTURES = "dvcview.pictures"  # identifies the pictures that a run has
+
+
+def stage_tags(
+    stage: str, display: StageDisplay, command: str, parent: str | None
+) -> dict[str, str]:
+    """The tags that every run of a stage has."""
+    tags = {
+        "stage": stage,
+        "mlflow.note.content": display.about,
+        "mlflow.runColor": display.colour,
+        "mlflow.source.name": command,
+        "mlflow.source.type": "LOCAL",
+    }
+    return tags | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def git_tags(commit: str | None, diff: str) -> dict[str, str]:
+    """The commit, and whether the working tree had changes."""
+    if commit is None:
+        return {}
+    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(diff)).lower()}
+
+
+def provenance(state: StageState) -> dict[str, str]:
+    """Tags with the MD5 of each dep, params section and out, and of all outs together.
+
+    A search for any of them finds the run.
+    """
+    tags = {f"dvc.dep.{path}": md5 for path, md5 in state.deps.items()}
+    for name, section in state.sections.items():
+        tags[f"dvc.params.{name}"] = md5_of_bytes(json.dumps(section, sort_keys=True).encode())
+    tags |= {f"dvc.out.{path}": md5 for path, md5 in state.outs.items()}
+    return tags | {"dvc.outs": " ".join(state.outs.values())}
+
+
+def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
+    """Tags with the commit that has the state, and the `dvc` command that restores its files."""
+    tags = {"dvc.experiment": pipeline.name} if pipeline.name else {}
+    commit = pipeline.commit_of(state)
+    if commit is None:
+        return tags | {"dvc.restore": f"dvc checkout {state.stage}"}
+    return tags | {"dvc.commit": commit, "dvc.restore": f"dvc get . {state.folder} --rev {commit}"}
