@@ -81,6 +81,7 @@ def test_the_course_profile_is_as_lectured():
         "claims.per_epoch.epochs": 6000,
         "claims.sgd.images": 60_000,
         "claims.sgd.epochs": 1000,
+        "claims.per_sample.images": 60_000,
         "claims.batch_sizes.images": 60_000,
         "claims.batch_sizes.seeds": 3,
         "claims.momentum.images": 60_000,
