@@ -50,7 +50,7 @@ plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works
 	@dvc plots show
 
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
-	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json|csv|npy)$$|src/|data/|results/c(laims|osts)|\d\d-\d'
+	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json|csv|npy)$$|src/|data/|results/c(laims|osts)|results$$|figures$$|\d\d-\d'
 
 bench: $(READY)  ## time the lectures' own loops and ours side by side (15 minutes; run nothing else meanwhile)
 	@python -m benchmarks

@@ -148,7 +148,7 @@ def test_two_runs_at_once_take_turns(course, tmp_path):
     both = [project.start("dlvc", "run") for _ in range(2)]
     said = [run.said() for run in both]
     assert [run.returncode for run in both] == [0, 0], said
-    assert sum("another run is at work" in text for text in said) == 1
+    assert sum("another run is active" in text for text in said) == 1
     assert sum("Running stage 'perceptron'" in text for text in said) == 1
     assert differences(course, project) == []
 
@@ -159,7 +159,7 @@ def test_a_run_waits_for_an_experiment_in_the_same_folder(done):
     first = done.start("dvc", "exp", "run", "--name", "long", "perceptron")
     done.wait_for(lambda: epochs_said(first.text()) > 100)
     second = done.start("dlvc", "run", "perceptron")
-    done.wait_for(lambda: "another DVC is at work here" in second.text())
+    done.wait_for(lambda: "another DVC is active here" in second.text())
     assert "Traceback" not in first.said()
     assert first.returncode == 0
     assert second.wait(300) == 0

@@ -43,7 +43,7 @@ def the_run(project):
     [
         (signal.SIGINT, "KILLED", "interrupted (Ctrl-C)"),
         (signal.SIGTERM, "KILLED", "terminated (exit code 143)"),
-        (signal.SIGKILL, "KILLED", "the process is gone without a word"),
+        (signal.SIGKILL, "KILLED", "the process ended without a message"),
     ],
 )
 def test_a_signal_ends_the_run_at_once(done, training, number, status, error):

@@ -62,12 +62,18 @@ def finalize_run(
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             _copy_files(state, pipeline, folder)
+            built = None
             if run_id is None:
-                run_id = _build(run_store, experiment, state, pipeline, parent())
+                run_id = built = _build(run_store, experiment, state, pipeline, parent())
             log_outs(run_store, run_id, state, pipeline, folder)
             log_model = read_config(run_store.root).import_log_model()
             if canonical_run is None and log_model is not None:
-                log_model(run_store.client, run_id, state, pipeline)
+                try:
+                    log_model(run_store.client, run_id, state, pipeline)
+                except MissingFileError:
+                    if built:
+                        run_store.client.delete_run(built)
+                    raise
         run_store.log(
             run_id, tags={REPEATS: canonical_run} if canonical_run else {STATE: state.digest}
         )
