@@ -110,17 +110,22 @@ def assert_every_point(project, client, run):
 def test_a_server_that_dies_in_the_middle_gets_every_point_later(done, tmp_path):
     from mlflow import MlflowClient
 
-    done.set({"perceptron.epochs": 1500, "perceptron.seeds": 6})  # long enough to be overtaken
+    done.set({"perceptron.epochs": 1000})
     store = tmp_path / "server.db"
     with served(store, tmp_path) as server:
         stage = done.start("dvc", "repro", "--single-item", "perceptron",
                            MLFLOW_TRACKING_URI=server.address)  # fmt: skip
+        done.wait_for(lambda: "\nepoch " in stage.text())
+        # Until the server is dead, the training must not end, however long the recorder takes.
+        (training,) = done.processes("src/stage.py")
+        training.suspend()
         client = MlflowClient(server.address)
         done.wait_for(lambda: any(
             client.get_metric_history(run.info.run_id, "train_loss")
             for run in done.runs("perceptron", client)
         ))  # fmt: skip
         server.kill()
+        training.resume()
         said = stage.said()
         assert stage.returncode == 0, said
         assert said.count(LINE) == 1
