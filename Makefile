@@ -25,10 +25,10 @@ report: $(READY)  ## open the page that tests every figure and claim of the lect
 		{ python -m webbrowser -t "file://$$page" > /dev/null || true; }
 
 verify: $(READY)  ## check that no file is damaged and every result is valid; prints the commands for repairs
-	@dlvc verify
+	@dvcview verify
 
 sync: $(READY)  ## make MLflow show the state of dvc.lock, after a loss, a restore or a pull
-	@dlvc sync
+	@dvcview sync
 
 ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
 	@echo "MLflow: http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning (Ctrl-C stops it)"
@@ -37,13 +37,13 @@ ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
 		mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
 
 database: $(READY)  ## start PostgreSQL in .dvcview/postgres, for `make server`
-	@dlvc database start
+	@dvcview database start
 
 database-stop: $(READY)  ## stop this PostgreSQL
-	@dlvc database stop
+	@dvcview database stop
 
 server: $(READY)  ## start MLflow for a team, on this PostgreSQL or on DVCVIEW_DATABASE (HOST=127.0.0.1 PORT=5000)
-	@dlvc server --host "$(HOST)" --port "$(PORT)"
+	@dvcview server --host "$(HOST)" --port "$(PORT)"
 
 plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works offline
 	@python tools/plots_page.py

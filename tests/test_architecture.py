@@ -26,8 +26,8 @@ ORDER = [
     "dlvc.cli", "dlvc.stages", "dlvc.checks", "dlvc.logged_model", "dlvc.exercises",
     "dlvc.figures", "dlvc.report", "dlvc.evidence", "dlvc.models", "dlvc.launcher", "dlvc.training",
     "dlvc.features", "dlvc.data", "dlvc.params",
-    "dvcview.server", "dvcview.verify", "dvcview.run", "dvcview.tracking", "dvcview.project",
-    "dvcview.files", "dvcview.console", "dvcview.errors",
+    "dvcview.cli", "dvcview.server", "dvcview.verify", "dvcview.run", "dvcview.tracking",
+    "dvcview.project", "dvcview.files", "dvcview.console", "dvcview.errors",
 ]  # fmt: skip
 # No change here can change a byte of an out of a stage that succeeds, so they are not deps:
 # they read and check values that arrive through `params:`, run the stage, log, or report errors.

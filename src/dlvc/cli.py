@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 from dlvc.params.overrides import as_overrides, check_overlay, parse_overrides, read_profile
@@ -32,21 +31,12 @@ def _main() -> None:
         allow_abbrev=False,
     )
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
-    commands.add_parser("verify", help="check that no file is damaged and every result is valid")
     report = commands.add_parser("report", help="write the report with links to MLflow's runs")
     report.add_argument("--mlflow", default="http://127.0.0.1:5000", help="MLflow's address")
-    commands.add_parser("sync", help="make MLflow show the state of dvc.lock")
-    which = commands.add_parser("which", help="print the MLflow run that a file comes from")
-    which.add_argument("file", type=Path)
     features = commands.add_parser("features", help="compute one shard of the features")
     features.add_argument("--shard", required=True, metavar="i/N", help="0/N to N-1/N")
     profile = commands.add_parser("profile", help="print a profile as options of `dvc exp run`")
     profile.add_argument("name")
-    database = commands.add_parser("database", help="start or stop PostgreSQL for `dlvc server`")
-    database.add_argument("action", choices=("start", "stop"))
-    server = commands.add_parser("server", help="serve MLflow for a team, on PostgreSQL")
-    server.add_argument("--host", default="127.0.0.1")
-    server.add_argument("--port", default="5000")
     arguments, rest = parser.parse_known_args()
 
     if not Path("dvc.yaml").exists():
@@ -80,25 +70,10 @@ def _run(profile: str | None, rest: list[str]) -> None:
 def _run_other(arguments: argparse.Namespace) -> None:
     """Run a command other than `run`. Each imports what it needs, since some imports are slow."""
     match arguments.command:
-        case "verify":
-            from dlvc.checks.compare_metrics import check_metrics
-            from dlvc.checks.contracts import CONTRACTS
-            from dvcview.verify.verify import check_contracts, verify
-
-            if not verify(Path.cwd(), [partial(check_contracts, CONTRACTS), check_metrics]):
-                raise SystemExit(1)
         case "report":
             from dlvc.report.mlflow_links import link_report
 
             print(link_report(Path.cwd(), arguments.mlflow.rstrip("/")))
-        case "sync":
-            from dvcview.tracking.sync import sync
-
-            print(sync(Path.cwd()))
-        case "which":
-            from dvcview.tracking.which import which_run
-
-            print(which_run(Path.cwd(), arguments.file))
         case "features":
             from dlvc.features.shards import make_shard
             from dvcview.run.stage_process import exit_with_dvc
@@ -107,14 +82,6 @@ def _run_other(arguments: argparse.Namespace) -> None:
             print(make_shard(PHOTOS, read_params().features, arguments.shard))
         case "profile":
             print(*as_overrides(read_profile(arguments.name)))
-        case "database":
-            from dvcview.server.postgres import run_database
-
-            raise SystemExit(run_database(Path.cwd(), arguments.action))
-        case "server":
-            from dvcview.server.mlflow_server import serve
-
-            serve(Path.cwd(), arguments.host, arguments.port)
 
 
 if __name__ == "__main__":

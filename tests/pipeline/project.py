@@ -184,8 +184,8 @@ class Project:
         return Started(words, self.root, self.environment(**environment))
 
     def sync(self, **environment: str) -> str:
-        """Wait until everything that has been said is in MLflow; what `dlvc sync` printed."""
-        return self.call("dlvc", "sync", **environment).stdout
+        """Wait until everything that has been said is in MLflow; what `dvcview sync` printed."""
+        return self.call("dvcview", "sync", **environment).stdout
 
     def duplicate(self, root: Path) -> Project:
         """This project with all that has run in it, elsewhere; its old artifacts stay.

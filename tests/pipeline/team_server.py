@@ -48,7 +48,7 @@ def database() -> Iterator[Path]:
 
 
 class Server:
-    """`dlvc server` in a project's folder; its files (`.dvcview/`, server.log) are made there."""
+    """`dvcview server` in a project's folder; it makes `.dvcview/` and server.log there."""
 
     def __init__(self, root: Path, *, host: str = "127.0.0.1", **environment: str) -> None:
         self.root, self.host, self.port = root, host, free_port()
@@ -70,7 +70,7 @@ class Server:
         (self.root / "dvc.yaml").touch()
         with (self.root / "server.log").open("a", encoding="utf-8") as log:
             self._process = psutil.Popen(
-                ["dlvc", "server", "--host", self.host, "--port", str(self.port)],
+                ["dvcview", "server", "--host", self.host, "--port", str(self.port)],
                 cwd=self.root, env=self.environment, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip

@@ -1,6 +1,6 @@
 """The whole course, run by the real dvc: what was learned, and what a second run does.
 
-That every out has the form it should have is for `dlvc verify` to say: test_verify.py.
+That every out has the form it should have is for `dvcview verify` to say: test_verify.py.
 """
 
 from __future__ import annotations

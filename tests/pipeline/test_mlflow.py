@@ -113,7 +113,7 @@ def test_curves_over_epochs_came_while_the_stage_ran(client, course):
 def test_the_three_rules_can_be_compared_over_updates(client, course):
     for rule, updates in (("per_epoch", 3), ("per_batch", 100), ("per_sample", 2000)):
         run = the_run(course, f"update_rules@{rule}")
-        history = client.get_metric_history(run.info.run_id, "by_update/test_accuracy")
+        history = client.get_metric_history(run.info.run_id, "by_updates/test_accuracy")
         assert history[-1].step == updates
 
 
@@ -123,7 +123,7 @@ def test_the_lectures_figures_stand_beside_ours(client, course):
             run = the_run(course, stage)
             for metric, values in entry.get("figures", {}).items():
                 assert metric in run.data.metrics
-                history = client.get_metric_history(run.info.run_id, f"lecture/{metric}")
+                history = client.get_metric_history(run.info.run_id, f"published/{metric}")
                 assert {point.step: point.value for point in history} == values
 
 

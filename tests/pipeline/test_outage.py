@@ -88,7 +88,7 @@ def test_an_outage_costs_a_line_and_at_most_five_seconds(done, kind):
         assert stage.stderr.count(LINE) == 1
         assert spent < 5
         assert "Data and pipelines are up to date." in done.dvc("status").stdout
-        failed = done.call("dlvc", "sync", ok=False, MLFLOW_TRACKING_URI=address)
+        failed = done.call("dvcview", "sync", ok=False, MLFLOW_TRACKING_URI=address)
         assert failed.returncode == 2
         assert failed.stderr.count("\n") == 1
         assert "nothing is lost" in failed.stderr

@@ -122,7 +122,7 @@ def test_opened_by_dlvc_report_every_file_of_it_has_a_link_to_its_run(scratch, h
     assert all((linked.parent / ".." / file).exists() for file, _ in links)
     for file in ("results/lenet/seeds.csv", "results/claims/momentum/trainings.csv"):
         run = dict(links)[file].rpartition("/")[2]
-        assert run in scratch.call("dlvc", "which", file).stdout
+        assert run in scratch.call("dvcview", "which", file).stdout
 
 
 @pytest.mark.full

@@ -62,7 +62,7 @@ def leaks(*folders):
 
 
 def use(project, address):
-    """All that can be seen of a stage that ends well, of three that fail, and of `dlvc sync`."""
+    """All that can be seen of a stage that ends well, of three that fail, and of `dvcview sync`."""
     around = AROUND | {"MLFLOW_TRACKING_URI": address}
     said = [
         project.dvc("repro", "params", **around),
@@ -75,8 +75,8 @@ def use(project, address):
     project.set({"data.digits.source": "mnist"})
     said += [
         project.call("python", "src/stage.py", "digits", ok=False, **around),
-        project.call("dlvc", "sync", ok=False, **around),
-        project.call("dlvc", "server", "--port", "1", ok=False, **around),
+        project.call("dvcview", "sync", ok=False, **around),
+        project.call("dvcview", "server", "--port", "1", ok=False, **around),
     ]
     assert [done.returncode == 0 for done in said[:5]] == [True, False, False, False, False]
     # They write as well; and MLflow fails where two are at the tables of a new store.

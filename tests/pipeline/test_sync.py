@@ -1,4 +1,4 @@
-"""`dlvc sync`: one finished run for every state, however the state came about."""
+"""`dvcview sync`: one finished run for every state, however the state came about."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_an_experiment_whose_folder_is_being_deleted_is_found_in_git(done):
     folder = Path(json.loads((execution / "execution.json").read_text())["workspace"])
     assert not folder.exists()
     folder.mkdir(parents=True)
-    sync = done.start("dlvc", "sync")
+    sync = done.start("dvcview", "sync")
     event_log = next(execution.glob("*.jsonl"))
     done.wait_for(event_log.with_suffix(".uploaded").exists)
     time.sleep(2)
@@ -221,7 +221,7 @@ def test_files_that_are_nowhere_are_named(done):
     done.forget()
     shutil.rmtree(done.root / ".dvc/cache")
     (done.root / "results/lenet/weights.safetensors").unlink()
-    failed = done.call("dlvc", "sync", ok=False)
+    failed = done.call("dvcview", "sync", ok=False)
     assert failed.returncode == 2
     assert failed.stderr.startswith("error: no run was built for lenet: the files are not on")
     assert not done.runs("lenet")
@@ -229,14 +229,14 @@ def test_files_that_are_nowhere_are_named(done):
 
 
 def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != ".gitignore"}
 
 
 @pytest.mark.full
 def test_from_a_file_to_its_run_and_back(done, tmp_path):
     done.commit("the course")
     done.sync()
-    said = done.call("dlvc", "which", "results/lenet/conv1.npy").stdout
+    said = done.call("dvcview", "which", "results/lenet/conv1.npy").stdout
     (lenet,) = done.runs("lenet")
     assert lenet.info.run_id in said
 
@@ -254,10 +254,10 @@ def test_from_a_file_to_its_run_and_back(done, tmp_path):
     done.call(*command, "--out", str(tmp_path / "again"))
     assert contents(tmp_path / "again") == kept
 
-    failed = done.call("dlvc", "which", "results/lenet/conv1.npy", ok=False)
+    failed = done.call("dvcview", "which", "results/lenet/conv1.npy", ok=False)
     assert failed.returncode == 2
     assert "dvc checkout" in failed.stderr
-    unknown = done.call("dlvc", "which", "README.md", ok=False)
+    unknown = done.call("dvcview", "which", "README.md", ok=False)
     assert "is not an out of any stage" in unknown.stderr
 
 

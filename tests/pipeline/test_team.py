@@ -49,7 +49,7 @@ def test_nothing_is_lost_when_the_server_is_killed_under_two_clients(course, tmp
             assert len(runs) - len(watched) <= 1
             for run in runs:
                 assert_same_curve(client, course, stage, run)
-        executions = client.get_experiment_by_name("Executions")
+        executions = client.get_experiment_by_name("dlvc executions")
         parents = client.search_runs([executions.experiment_id])
         assert {run.info.status for run in parents} == {"FINISHED"}
         assert {f"dvc repro -f perceptron {more}", "dvc repro -f perceptron"} <= {
@@ -61,7 +61,7 @@ def test_nothing_is_lost_when_the_server_is_killed_under_two_clients(course, tmp
 def assert_same_curve(client, course, stage, run):
     """Every point that a local store has."""
     local = course.runs(stage)[0].info.run_id
-    for metric in ("train_loss", "test_accuracy", "by_update/test_accuracy"):
+    for metric in ("train_loss", "test_accuracy", "by_updates/test_accuracy"):
         ours, theirs = (
             [(point.step, point.value) for point in store.get_metric_history(run_id, metric)]
             for store, run_id in ((course.client, local), (client, run.info.run_id))

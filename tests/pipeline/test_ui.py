@@ -13,7 +13,7 @@ from tests.pipeline.mlflow_server import served
 
 EXPERIMENTS = (
     "Data",
-    "Executions",
+    "dlvc executions",
     "Lecture 03 texture features",
     "Lecture 05 perceptron",
     "Lecture 24 update rules",
@@ -87,7 +87,7 @@ def test_a_lectures_page_tells_its_story(page, browser, client, experiment, name
     browser.open(f"{page}/{view_link(number)}", 1400, 1800)
     browser.wait_for(f"{CURVES}15")
     sections = ("Over epochs", "Over updates", "Beside the lecture's (dashed)")
-    charts = ("test_accuracy", "train_loss", "by_update/", "lecture/")
+    charts = ("test_accuracy", "train_loss", "by_updates/", "published/")
     for expected in (*names, *sections, *charts):
         browser.wait_for(expected)
 
@@ -102,7 +102,7 @@ def test_the_table_of_a_lecture_shows_figures(page, browser, client):
 
 
 def test_an_executions_page_leads_to_its_stages(page, browser, client):
-    run = newest(client, "Executions", "dvc repro")
+    run = newest(client, "dlvc executions", "dvc repro")
     browser.open(f"{page}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?{TRAINING}")
     browser.wait_for("update_rules@per_sample")
     links = browser.evaluate("[...document.links].map(link => link.hash)")

@@ -1,4 +1,4 @@
-"""`dlvc verify` on the course: right, without data, damaged, of other parameters, while it runs."""
+"""`dvcview verify` on the course: right, without data, damaged, of other parameters, running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stress import bit_flips as flips
 
 
 def test_after_a_run_everything_is_right_and_metrics_are_as_committed(clone):
-    said = clone.call("dlvc", "verify").stdout
+    said = clone.call("dvcview", "verify").stdout
     assert "metrics compared with HEAD's, exactly, computed the same way: perceptron, " in said
     assert said.splitlines()[-1].startswith("intact (")
     assert "not on this machine" not in said
@@ -21,20 +21,20 @@ def test_after_a_run_everything_is_right_and_metrics_are_as_committed(clone):
 
 @pytest.mark.full
 def test_a_clone_without_data_is_checked_as_far_as_it_goes(bare_clone):
-    said = bare_clone.call("dlvc", "verify").stdout
+    said = bare_clone.call("dvcview", "verify").stdout
     assert "\nnot on this machine: " in said
     assert " outs; `dvc pull` or `make run` brings them\n" in said
     assert "metrics compared with HEAD's, exactly" in said
 
     curves = bare_clone.root / "results/lenet/curves.csv"
     curves.write_text(curves.read_text().replace("1", "2", 1))
-    done = bare_clone.call("dlvc", "verify", ok=False)
+    done = bare_clone.call("dvcview", "verify", ok=False)
     assert done.returncode == 1
     assert "results/lenet/curves.csv: its md5 is " in done.stdout
     assert "\n    git checkout HEAD -- results/lenet/curves.csv\n" in done.stdout
 
     (bare_clone.root / "dvc.lock").write_text("stages:\n  lenet: [\n")
-    done = bare_clone.call("dlvc", "verify", ok=False)
+    done = bare_clone.call("dvcview", "verify", ok=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: dvc.lock, line ")
     assert len(done.stderr.splitlines()) == 1
@@ -45,7 +45,7 @@ def test_results_of_other_parameters_are_not_held_to_the_committed_ones(clone, t
     changed = clone.duplicate(tmp_path / "changed")
     changed.set({"perceptron.epochs": 3})
     changed.dvc("repro", "perceptron")
-    said = changed.call("dlvc", "verify").stdout
+    said = changed.call("dvcview", "verify").stdout
     assert "not compared, another perceptron.epochs than HEAD's: perceptron\n" in said
 
 
@@ -58,7 +58,7 @@ def test_what_a_running_stage_writes_is_not_called_damaged(clone, tmp_path):
     project.wait_for(
         lambda: any("epoch" in f.read_text() for f in event_logs.glob("*/lenet-*.jsonl"))
     )
-    said = project.call("dlvc", "verify").stdout
+    said = project.call("dvcview", "verify").stdout
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert "not checked, because " in said

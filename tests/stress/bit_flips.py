@@ -1,4 +1,4 @@
-"""Single flipped bits in outs and DVC's cache: `dlvc verify` finds each, its command mends it.
+"""Single flipped bits in outs and DVC's cache: `dvcview verify` finds each, its command mends it.
 
 `python -m tests.stress.bit_flips --flips 1000 --seed 1` works on a copy of a small run of the
 course, or of the finished project that `--project` names. Every second flip leaves the file's time

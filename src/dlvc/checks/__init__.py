@@ -1,1 +1,1 @@
-"""What must be true of the outs of each stage, for `dlvc verify`."""
+"""What must be true of the outs of each stage, for `dvcview verify`."""

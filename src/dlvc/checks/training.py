@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlvc.checks.contract import Contract, Outs
 from dlvc.checks.images import CLASSES
 from dlvc.evidence.outs import read_confusion
 from dvcview.files.artifacts import read_csv, read_json, read_npy
-from dvcview.verify.contract import Contract, Outs
 
 if TYPE_CHECKING:
     from torch import nn

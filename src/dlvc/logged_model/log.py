@@ -1,4 +1,4 @@
-"""Logs the weights of a training as an MLflow model: loadable, servable, registered."""
+"""Logs the data set of a run, and its weights as a model: loadable, servable, registered."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvcview.files.artifacts import read_npy, read_pickle, write_json
+from dvcview.files.artifacts import read_json, read_npy, read_pickle, write_json
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+DATA = "data/"  # begins the paths of the images and features
+STAND_IN = "stand-in for"  # tag of runs with bundled images
 WEIGHTS = "weights.safetensors"
 MODELS = {
     "perceptron": "perceptron",
@@ -39,6 +41,39 @@ def registered_name(stage: str) -> str:
     'optimizers-adam'
     """
     return stage.replace("@", "-")
+
+
+def log_extras(client: MlflowClient, run_id: str, state: StageState, pipeline: Pipeline) -> None:
+    """Log the data set and the model of a finished run; `callback` of dvcview.yaml names this.
+
+    Raises:
+        MissingFileError: the weights are not on this machine.
+    """
+    log_data_set(client, run_id, state, pipeline)
+    log_model(client, run_id, state, pipeline)
+
+
+def log_data_set(client: MlflowClient, run_id: str, state: StageState, pipeline: Pipeline) -> None:
+    """Log the images of a stage as an MLflow data set: name, digest, source."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import DatasetInput, InputTag
+
+    for folder, md5 in {**state.outs, **state.deps}.items():
+        if not folder.startswith(DATA):
+            continue
+        file = pipeline.find_within(folder, md5, "summary.json")
+        if file is None:
+            continue
+        summary = read_json(file)
+        source = CodeDatasetSource(tags={"source": summary["name"]})
+        dataset = MetaDataset(source, name=summary["name"], digest=summary["digest"])
+        tags = [InputTag("mlflow.data.context", "training and test")]
+        if summary["stand_in_for"]:
+            tags.append(InputTag(STAND_IN, summary["stand_in_for"]))
+            client.set_tag(run_id, STAND_IN, summary["stand_in_for"])
+        client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), tags)])
+        return
 
 
 def log_model(client: MlflowClient, run_id: str, state: StageState, pipeline: Pipeline) -> None:

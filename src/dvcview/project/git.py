@@ -11,6 +11,12 @@ def head_commit(folder: Path) -> str | None:
     return git(folder, "rev-parse", "HEAD").strip() or None
 
 
+def path_from_top(folder: Path) -> tuple[str, str]:
+    """The path from a folder to the top of its repository, and from the top to the folder."""
+    to_top, _, to_folder = git(folder, "rev-parse", "--show-cdup", "--show-prefix").partition("\n")
+    return to_top or ".", to_folder.strip()
+
+
 def is_tracked(folder: Path, path: str) -> bool:
     """Whether git tracks a path, or a file in it."""
     return bool(git(folder, "ls-files", "--", path))

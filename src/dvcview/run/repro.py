@@ -26,6 +26,7 @@ from dvcview.project.dvc_processes import (
     paths_locked_by_dvc,
 )
 from dvcview.project.params import PARAMS_FILE
+from dvcview.project.root import make_state_folder
 from dvcview.run.lockfile_backup import back_up_lockfile, repair_lockfile
 from dvcview.run.stage_process import STAGE_LOCKS, acquire
 from dvcview.tracking.execution import PARENT_RUN
@@ -73,8 +74,8 @@ def exclusive_run() -> Iterator[int]:
     Yields the file descriptor of the lock. The lock is released when every process that has the
     descriptor has ended. DVC inherits it, so DVC holds the lock even if this process is killed.
     """
+    make_state_folder(Path.cwd())
     with writable(RUN_LOCK):
-        RUN_LOCK.parent.mkdir(parents=True, exist_ok=True)
         lock_fd = os.open(RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
@@ -154,16 +155,20 @@ def _interrupt(pid: int) -> None:
     stage.
     """
     ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    number = signal.SIGTERM if ignored else signal.SIGINT
     try:
-        process = psutil.Process(pid)
-        descendants = process.children(recursive=True)
-    except psutil.Error:
+        # DVC comes first. If a terminal has sent it Ctrl-C as well, this second one must not arrive
+        # when DVC is about to exit: Python would print a traceback.
+        if not ignored:
+            os.kill(pid, number)
+        descendants = psutil.Process(pid).children(recursive=True)
+    except (OSError, psutil.Error):  # it has just ended
         return
-    for member in descendants if ignored else [process, *descendants]:
+    for member in descendants:
         try:
             if os.getpgid(member.pid) == os.getpgrp():
-                member.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
-        except (OSError, psutil.Error):  # it has just ended
+                member.send_signal(number)
+        except (OSError, psutil.Error):
             continue
 
 

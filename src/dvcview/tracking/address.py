@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,6 +14,7 @@ from pathlib import Path
 from dvcview.errors import redacted
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 TIMEOUT = 2  # seconds that a stage waits for an answer
 
 
@@ -39,12 +42,16 @@ def unreachable(uri: str) -> str | None:
         return _sqlite_problem(file)
     if uri.startswith(("http://", "https://")):
         return _http_problem(uri)
-    return None
+    return _database_problem(uri)
 
 
 def _sqlite_problem(file: Path) -> str | None:
     if not file.exists():
-        return None if os.access(file.parent, os.W_OK) else f"{file.parent} cannot be written to"
+        try:
+            with tempfile.TemporaryFile(dir=file.parent):
+                return None
+        except OSError as error:
+            return f"{file.parent} cannot be written to ({error.strerror})"
     try:
         store = sqlite3.connect(f"file:{file}?mode=rw", uri=True, timeout=TIMEOUT)
         try:
@@ -54,6 +61,18 @@ def _sqlite_problem(file: Path) -> str | None:
             store.close()
     except sqlite3.Error as error:
         return f"{file.name}: {error}"
+    return None
+
+
+def _database_problem(uri: str) -> str | None:
+    """MLflow itself tries for two minutes to connect to a database."""
+    parts = urllib.parse.urlsplit(uri)
+    try:
+        port = parts.port or PORTS.get(parts.scheme.partition("+")[0])
+        if parts.hostname and port:
+            socket.create_connection((parts.hostname, port), TIMEOUT).close()
+    except (OSError, ValueError) as error:
+        return f"{redacted(uri)}: {error}"
     return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from dvcview.project.root import make_state_folder
 from dvcview.tracking.address import sqlite_file, tracking_uri
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def store_lock(root: Path) -> Iterator[None]:
     Several processes that create the database at once fail, and two that look for a run before
     they create it would create two.
     """
-    folder = root / ".dvcview"
-    folder.mkdir(exist_ok=True)
-    with FileLock(folder / "store.lock", timeout=LOCK_TIMEOUT):
+    with FileLock(make_state_folder(root) / "store.lock", timeout=LOCK_TIMEOUT):
         yield
 
 

@@ -6,10 +6,13 @@ The file that dvcview.yaml names as `experiments` is a list:
       about: the description of the experiment
       stages:
         lenet:
-          run: LeNet
+          run: LeNet          # optional: the name of the run
           about: the description of the run
-          figures:            # optional: published values, by metric and epoch
+          figures:            # optional: published values, by metric and step
             test_accuracy: {1: 0.8815, 2: 0.9177}
+
+Other keys of an entry are left to the project. All stages that no entry names share one experiment,
+which has the project's name.
 """
 
 from __future__ import annotations
@@ -17,26 +20,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from dvcview.errors import UserError, truncate
 from dvcview.files.artifacts import read_yaml
-from dvcview.project.config import read_config
-from dvcview.tracking.saved_view import COLOURS, VIEW_TAG, comparison, view_link
+from dvcview.project.config import Config
+
+# MLflow derives colours from run ids and can give two runs the same. These four, of Okabe and Ito
+# (2008), are distinct for colour-blind readers.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+References = Mapping[str, Mapping[int, float]]  # published values, by metric and step
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment, with a saved view if its stages have published values."""
+    """An experiment, and the metrics of its stages that have published values."""
 
     name: str
-    about: str
-    loss: str | None = None  # the loss that has published values
-
-    def tags(self, experiment_id: str | None = None) -> dict[str, str]:
-        """The description, and the saved view with a link to it once the experiment has an id."""
-        if self.loss is None:
-            return {"mlflow.note.content": self.about}
-        link = f"\n\n[The charts]({view_link(experiment_id)})" if experiment_id else ""
-        return {"mlflow.note.content": self.about + link, VIEW_TAG: comparison(self.loss)}
+    about: str = ""
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,30 +49,49 @@ class StageDisplay:
     run_name: str
     about: str = ""
     colour: str = COLOURS[0]
-    references: Mapping[str, Mapping[int, float]] = field(default_factory=dict)  # metric, epoch
+    references: References = field(default_factory=dict)
 
 
-def read_displays(root: Path) -> dict[str, StageDisplay]:
-    """The display of each stage that the experiments file names."""
-    displays: dict[str, StageDisplay] = {}
-    file = read_config(root).experiments
-    for entry in read_yaml(root / file) if file else ():
-        stages = entry["stages"]
-        metrics = {name for stage in stages.values() for name in stage.get("figures", {})}
-        losses = sorted((name for name in metrics if "loss" in name), key=len, reverse=True)
-        experiment = Experiment(
-            entry["experiment"], entry["about"].strip(), losses[0] if losses else None
+class Displays:
+    """The displays of a project's stages."""
+
+    def __init__(self, root: Path, config: Config) -> None:
+        self._default = Experiment(config.name)
+        self.executions = Experiment(
+            f"{config.name} executions",
+            "Which stages ran, were restored, or failed.\n\nOne run for each execution of the "
+            "pipeline, such as `dvc repro`. The runs of its stages are in other experiments.",
         )
-        for number, (stage, display) in enumerate(stages.items()):
-            colour = COLOURS[number % len(COLOURS)]
-            references = display.get("figures", {})
-            displays[stage] = StageDisplay(
-                experiment, display["run"], display["about"], colour, references
-            )
-    return displays
+        self._displays: dict[str, StageDisplay] = {}
+        if config.experiments:
+            content = read_yaml(root / config.experiments)
+            try:
+                for entry in content:
+                    self._displays |= _displays(entry)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise UserError(
+                    f"{config.experiments}: not a list of experiments ({type(error).__name__}: "
+                    f"{truncate(str(error))}); allowed: for each the keys experiment, about and "
+                    "stages, and for each stage the keys run, about and figures"
+                ) from None
+
+    def __getitem__(self, stage: str) -> StageDisplay:
+        """The display of a stage. By default its run has the stage's name."""
+        return self._displays.get(stage, StageDisplay(self._default, stage))
 
 
-def display_of(displays: Mapping[str, StageDisplay], stage: str) -> StageDisplay:
-    """The display of a stage. A stage that the file does not name gives its name to its run."""
-    other = Experiment("Other stages", "Stages that the experiments file does not name.")
-    return displays.get(stage, StageDisplay(other, stage))
+def _displays(entry: Mapping[str, Any]) -> dict[str, StageDisplay]:
+    """The displays of the stages of one experiment."""
+    stages: Mapping[str, Mapping[str, Any]] = entry["stages"]
+    metrics = {name: None for stage in stages.values() for name in stage.get("figures", {})}
+    experiment = Experiment(entry["experiment"], entry.get("about", "").strip(), tuple(metrics))
+    return {
+        stage: StageDisplay(
+            experiment,
+            display.get("run", stage),
+            display.get("about", ""),
+            COLOURS[number % len(COLOURS)],
+            display.get("figures", {}),
+        )
+        for number, (stage, display) in enumerate(stages.items())
+    }

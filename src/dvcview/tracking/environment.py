@@ -11,10 +11,11 @@ from typing import Any
 
 from dvcview.errors import redacted
 from dvcview.project.git import git, head_commit
+from dvcview.project.lockfile import LOCKFILE, read_states
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "mlflow", "dvc")
-# Files that DVC writes; changes in them are not the user's.
-WRITTEN_BY_DVC = ("dvc.lock", "params.schema.json", "results/**", "**/.gitignore")
+# Files that DVC and MLflow write, besides the outs; changes in them are not the user's.
+WRITTEN_BY_TOOLS = ("**/dvc.lock", "**/.gitignore", "mlflow.db*", "mlruns/**")
 # Files that may contain keys of remotes and servers: a diff names them and does not show them.
 PRIVATE = (".dvc/config*", "**/.env*")
 MAX_DIFF = 1_000_000  # characters
@@ -50,6 +51,13 @@ def _versions() -> dict[str, str]:
     return versions
 
 
+def _outs(folder: Path) -> list[str]:
+    """The outs in the dvc.lock of a folder. Git tracks those that DVC does not cache."""
+    lock = folder / LOCKFILE
+    states = read_states(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    return [path for state in states.values() for path in state.outs]
+
+
 def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None, str]:
     """The commit, and the changes of the working tree as a diff; empty if there are none.
 
@@ -59,8 +67,9 @@ def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None,
     commit = head_commit(folder)
     if commit is None:
         return None, ""
-    ignored = [*WRITTEN_BY_DVC, *(["params.yaml"] if in_experiment else [])]
-    paths = [".", *(f":(exclude,glob){name}" for name in ignored)]
+    ignored = [*WRITTEN_BY_TOOLS, *(["params.yaml"] if in_experiment else [])]
+    outs = [f":(exclude,literal){out}" for out in _outs(folder)]
+    paths = [".", *(f":(exclude,glob){name}" for name in ignored), *outs]
     shown = [*paths, *(f":(exclude,glob){name}" for name in PRIVATE)]
     diff = redacted(git(folder, "diff", "HEAD", "--", *shown))
     private = [f":(glob){name}" for name in PRIVATE]

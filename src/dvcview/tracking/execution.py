@@ -25,6 +25,7 @@ from dvcview.errors import redacted
 from dvcview.files.artifacts import write_bytes, write_json
 from dvcview.project.dvc_processes import parent_dvc_process
 from dvcview.project.git import git_bytes
+from dvcview.project.root import make_state_folder, root_of
 from dvcview.tracking.event_log import SUFFIX, EventLogReader, is_alive, now
 
 PARENT_RUN = "DVCVIEW_PARENT_RUN"  # the run of `mlflow run`
@@ -66,15 +67,9 @@ class Execution:
 
 
 def project_root() -> Path:
-    """The folder of dvc.yaml: the one that DVC names, or this folder or one above it."""
+    """The project's folder: the one that DVC names, or this folder or one above it."""
     named = os.environ.get("DVC_ROOT")
-    if named:
-        return Path(named)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").exists():
-            return folder
-    return here
+    return Path(named) if named else root_of(Path.cwd()) or Path.cwd()
 
 
 def this_execution() -> Execution:
@@ -87,7 +82,7 @@ def this_execution() -> Execution:
         pid=process.pid,
         created=process.create_time(),
         command=redacted(command or " ".join(["python", *sys.argv])),
-        workspace=str(Path.cwd()),
+        workspace=str(root_of(Path.cwd()) or Path.cwd()),
         experiment=experiment,
         baseline=os.environ.get("DVC_EXP_BASELINE_REV"),
         parent_run=os.environ.get(PARENT_RUN),
@@ -95,18 +90,10 @@ def this_execution() -> Execution:
     )
 
 
-def this_process(command: str, workspace: Path) -> Execution:
-    """An execution that consists of this process."""
-    process = psutil.Process()
-    return Execution(
-        process.pid, process.create_time(), command, str(workspace), None, None,
-        os.environ.get(PARENT_RUN),
-    )  # fmt: skip
-
-
 def begin_execution(execution: Execution, root: Path) -> Path:
     """The folder of an execution. Its first stage creates it, with the dvc.lock before it."""
     folder = execution.folder(root)
+    make_state_folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORD).exists():
         write_bytes(folder / LOCK_BEFORE, _lock_before(execution, root))
@@ -151,7 +138,7 @@ def _lock_before(execution: Execution, root: Path) -> bytes:
     """
     workspace = Path(execution.workspace)
     if workspace != root:
-        return git_bytes(root, "show", f"{execution.baseline}:dvc.lock") or b""
+        return git_bytes(root, "show", f"{execution.baseline}:./dvc.lock") or b""
     for lock in (root / LOCK_KNOWN, root / "dvc.lock"):
         if lock.exists():
             return lock.read_bytes()

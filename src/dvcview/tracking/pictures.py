@@ -22,14 +22,12 @@ from dvcview.tracking.tags import PICTURES
 class Pictures:
     """The pictures of a pipeline's states."""
 
-    def __init__(
-        self, pipeline: Pipeline, states: Mapping[str, StageState], source: str | None
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, states: Mapping[str, StageState], source: str) -> None:
         self._pipeline = pipeline
         self._inputs: Mapping[str, Mapping[str, str]] = {}
         self._files: dict[str, str] = {}
         for state in states.values():
-            if source is not None and source in state.outs:
+            if source in state.outs:
                 found = pipeline.find(source, state.outs[source])
                 try:
                     self._files = pipeline.files(state) if found else {}

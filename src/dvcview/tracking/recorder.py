@@ -1,7 +1,7 @@
 """The process that uploads an execution's event logs to MLflow, and ends after the execution.
 
 Stages do not wait for MLflow. The recorder imports it once per execution, and a server that does
-not answer blocks only the recorder. `dlvc sync` uploads what the recorder cannot.
+not answer blocks only the recorder. `dvcview sync` uploads what the recorder cannot.
 """
 
 from __future__ import annotations

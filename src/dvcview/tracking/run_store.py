@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import math
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,27 +12,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dvcview.files.artifacts import read_csv
+from dvcview.project.config import read_config
 from dvcview.tracking.connection import artifact_location, connect, store_lock
-from dvcview.tracking.displays import Experiment, display_of, read_displays
+from dvcview.tracking.displays import Displays, Experiment, References
 from dvcview.tracking.event_log import now
 from dvcview.tracking.execution import Execution
+from dvcview.tracking.saved_view import AXIS, PUBLISHED, VIEW_TAG, saved_view, view_link
 from dvcview.tracking.tags import BUILDING, EVENT_LOG, EXECUTION, git_tags, stage_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-EXECUTIONS = Experiment(
-    "Executions",
-    "Which stages ran, were restored, or failed.\n\n"
-    "One run for each execution of the pipeline (`dvc repro`, `make run`, `dvc exp run`, "
-    "`mlflow run`). The runs of its stages are in the experiments of their lectures.",
-)
 # MLflow's limits for one call.
 MAX_METRICS, MAX_PARAMS_OR_TAGS = 1000, 100
 CURRENT = "current"  # alias of the model version whose state is in dvc.lock
-# Plotted over epochs, lecture 24's update rules look alike; plotted over updates, they do not.
-BY_UPDATE = {"train_loss": "by_update/train_loss", "test_accuracy": "by_update/test_accuracy"}
+NOT_IN_A_NAME = re.compile(r"[^\w\-. /:]")  # characters that MLflow does not allow
+LONGEST_NAME = 250
 
 
 class RunStore:
@@ -38,8 +35,9 @@ class RunStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.config = read_config(root)
+        self.displays = Displays(root, self.config)
         self.client = connect(root)
-        self.displays = read_displays(root)
         self._experiments: dict[str, str] = {}
 
     def experiment(self, experiment: Experiment) -> str:
@@ -61,14 +59,23 @@ class RunStore:
             found = self.client.get_experiment_by_name(experiment.name)
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
-        for tag, value in experiment.tags(found.experiment_id).items():
+        for tag, value in self._experiment_tags(experiment, found.experiment_id).items():
             if found.tags.get(tag) != value:
                 self.client.set_experiment_tag(found.experiment_id, tag, value)
         return str(found.experiment_id)
 
+    def _experiment_tags(self, experiment: Experiment, experiment_id: str) -> dict[str, str]:
+        """The description; and a saved view with a link to it, if charts are configured."""
+        about = {"mlflow.note.content": experiment.about} if experiment.about else {}
+        if not self.config.charts or experiment == self.displays.executions:
+            return about
+        link = f"[The charts]({view_link(experiment_id)})"
+        view = saved_view(self.config.columns, self.config.charts, experiment.references)
+        return {"mlflow.note.content": f"{experiment.about}\n\n{link}".strip(), VIEW_TAG: view}
+
     def experiment_of(self, stage: str) -> str:
         """The id of the experiment that a stage's runs belong to."""
-        return self.experiment(display_of(self.displays, stage).experiment)
+        return self.experiment(self.displays[stage].experiment)
 
     def find(self, experiment: str, tag: str, value: str, and_: str = "") -> list[Run]:
         """The runs with this tag, oldest first."""
@@ -96,7 +103,7 @@ class RunStore:
             return execution.parent_run
         if execution.manual:
             return None
-        experiment = self.experiment(EXECUTIONS)
+        experiment = self.experiment(self.displays.executions)
         start = int(execution.created * 1000)
         return self.find_or_create(
             experiment, execution.command[:200], EXECUTION, execution.id, start
@@ -105,7 +112,7 @@ class RunStore:
     def open_stage(self, event_log: str, begin: Mapping[str, Any], parent: str | None) -> str:
         """The run of a stage that has begun; its status is RUNNING."""
         stage = begin["stage"]
-        display = display_of(self.displays, stage)
+        display = self.displays[stage]
         run_id = self.find_or_create(
             self.experiment_of(stage), display.run_name, EVENT_LOG, event_log, begin["time"]
         )
@@ -121,8 +128,20 @@ class RunStore:
         """Log the metrics of epochs, in as few calls as possible."""
         points = []
         for event in events:
-            points += curve_points(event["metrics"], event["epoch"], event["time"])
+            points += self.curve_points(event["metrics"], event["epoch"], event["time"])
         self.log(run_id, metrics=points)
+
+    def curve_points(self, row: Mapping[str, float], step: int, time: int) -> list[Any]:
+        """The metrics of one step, and those of the configured axes over these as well."""
+        from mlflow.entities import Metric
+
+        points = [Metric(valid_name(key), float(v), time, step) for key, v in row.items()]
+        for column, metrics in self.config.axes.items():
+            for key in metrics:
+                if key in row and float(row.get(column, math.nan)).is_integer():
+                    name = f"{AXIS}{column}/{key}"
+                    points.append(Metric(name, float(row[key]), time, int(row[column])))
+        return points
 
     def logged_steps(self, run_id: str) -> dict[str, set[int]]:
         """The steps of each metric that a run has."""
@@ -146,8 +165,8 @@ class RunStore:
         for start in range(0, len(metrics), MAX_METRICS):
             self.client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
         every = [
-            *(Param(key, param_text(value)) for key, value in (params or {}).items()),
-            *(RunTag(key, str(value)[:5000]) for key, value in (tags or {}).items()),
+            *(Param(valid_name(key), param_text(value)) for key, value in (params or {}).items()),
+            *(RunTag(valid_name(key), str(value)[:5000]) for key, value in (tags or {}).items()),
         ]
         for start in range(0, len(every), MAX_PARAMS_OR_TAGS):
             some = every[start : start + MAX_PARAMS_OR_TAGS]
@@ -179,7 +198,7 @@ class RunStore:
         for kind, stages in summary.items():
             for stage in stages:
                 link = f"#/experiments/{self.experiment_of(stage)}/runs/{runs.get(stage)}"
-                name = display_of(self.displays, stage).run_name
+                name = self.displays[stage].run_name
                 lines.append(
                     f"| {stage} | {kind} | {f'[{name}]({link})' if stage in runs else ''} |"
                 )
@@ -225,30 +244,24 @@ def param_text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def curve_points(row: Mapping[str, float], epoch: int, time: int) -> list[Any]:
-    """The metrics of one epoch over epochs, and two of them over updates as well."""
-    from mlflow.entities import Metric
+def valid_name(name: str) -> str:
+    """A name that MLflow allows for a parameter, a metric or a tag.
 
-    points = [Metric(key, float(value), time, epoch) for key, value in row.items()]
-    for key, name in BY_UPDATE.items():
-        points.append(Metric(name, float(row[key]), time, int(row["updates"])))
-    return points
+    >>> valid_name("loss (test)")
+    'loss _test_'
+    """
+    return NOT_IN_A_NAME.sub("_", name)[:LONGEST_NAME]
 
 
-def reference_points(references: Mapping[str, Mapping[int, float]]) -> list[Any]:
+def reference_points(references: References) -> list[Any]:
     """The published values, as metrics of their own."""
     from mlflow.entities import Metric
 
     return [
-        Metric(f"lecture/{metric}", float(value), now(), int(epoch))
+        Metric(f"{PUBLISHED}{metric}", float(value), now(), int(step))
         for metric, values in references.items()
-        for epoch, value in values.items()
+        for step, value in values.items()
     ]
-
-
-def read_curve(file: Path) -> list[dict[str, float]]:
-    """The rows of a curves.csv."""
-    return [{key: float(x) for key, x in row.items()} for row in read_csv(file)]
 
 
 def _user() -> str:

@@ -1,4 +1,4 @@
-"""The saved view `comparison`: what MLflow's page shows of an experiment when it is opened.
+"""The saved view `charts`: what MLflow's page shows of an experiment when it is opened.
 
 By default the page shows no parameter and no metric in its table, and one chart per metric in
 alphabetical order. A saved view is JSON in a tag of the experiment, in the format that the page
@@ -9,14 +9,13 @@ configure charts.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-VIEW = "comparison"
+VIEW = "charts"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
-COLUMNS = ("metrics.`test_accuracy`", "metrics.`train_loss`", "metrics.`updates`", "tags.`data`")
-# MLflow derives colours from run ids and can give two runs the same. These four, of Okabe and Ito
-# (2008), are distinct for colour-blind readers.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+PUBLISHED = "published/"  # begins the names of published values
+AXIS = "by_"  # begins the names of metrics that are logged over another column than x
 
 
 def view_link(experiment: str) -> str:
@@ -27,48 +26,60 @@ def view_link(experiment: str) -> str:
     )
 
 
-def comparison(loss: str) -> str:
-    """The view: curves over epochs, over updates, and beside the published values.
+def saved_view(
+    columns: Sequence[str], charts: Mapping[str, Sequence[str]], references: Sequence[str]
+) -> str:
+    """The view: the columns of the table, and sections of charts.
 
-    `loss` is the metric on the scale of the published loss.
+    Args:
+        columns: the columns, such as `metrics.accuracy`.
+        charts: the metrics of each section, by title.
+        references: the metrics with published values; each gets a chart in a section of its own.
     """
     sections = {
-        "Over epochs": [_line("test_accuracy"), _line("train_loss")],
-        "Over updates": [
-            _line("by_update/test_accuracy", logarithmic=True),
-            _line("by_update/train_loss", logarithmic=True),
-        ],
-        "Beside the lecture's (dashed)": [
-            _line("test_accuracy", "lecture/test_accuracy"),
-            _line(loss, f"lecture/{loss}"),
-        ],
+        title: [_line(metric, logarithmic=metric.startswith(AXIS)) for metric in metrics]
+        for title, metrics in charts.items()
     }
-    charts, headings = [], []
+    if references:
+        sections["Beside the published values (dashed)"] = [
+            _line(metric, f"{PUBLISHED}{metric}") for metric in references
+        ]
+    lines_of_charts, headings = [], []
     for number, (title, lines) in enumerate(sections.items()):
         section = f"section-{number}"
         headings.append(
             {"uuid": section, "name": title, "display": True, "isReordered": True,
              "deleted": False, "isGenerated": False}
         )  # fmt: skip
-        charts += [
+        lines_of_charts += [
             {**line, "uuid": f"{section}-{position}", "metricSectionId": section}
             for position, line in enumerate(lines)
         ]
     state = {
         "searchFilter": "", "orderByKey": "attributes.start_time", "orderByAsc": True,
         "startTime": "ALL", "lifecycleFilter": "Active", "datasetsFilter": [],
-        "modelVersionFilter": "All Runs", "selectedColumns": list(COLUMNS),
+        "modelVersionFilter": "All Runs", "selectedColumns": [_column(name) for name in columns],
         "runsHiddenMode": "FIRST_10_RUNS", "runListHidden": False, "viewMaximized": False,
         "isAccordionReordered": True, "useGroupedValuesInCharts": True, "hideEmptyCharts": True,
         "groupBy": None, "groupsExpanded": {}, "compareRunSections": headings,
-        "compareRunCharts": charts,
+        "compareRunCharts": lines_of_charts,
         "globalLineChartConfig": {
             "xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": "",
         },
     }  # fmt: skip
     return json.dumps(
-        {"name": "Comparison", "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)}
+        {"name": "Charts", "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)}
     )
+
+
+def _column(name: str) -> str:
+    """The page's name of a column.
+
+    >>> _column("metrics.test loss")
+    'metrics.`test loss`'
+    """
+    kind, _, key = name.partition(".")
+    return f"{kind}.`{key}`"
 
 
 def _line(metric: str, *more: str, logarithmic: bool = False) -> dict[str, Any]:

@@ -38,7 +38,7 @@ STRICT_TIMEOUT = 60  # seconds that a strict stage waits at its end for the uplo
 class StageRun:
     """The MLflow run of a stage. Failures are logged once."""
 
-    def __init__(self, stage: str, outs: Path, *, strict: bool) -> None:
+    def __init__(self, stage: str, outs: Path | None, *, strict: bool) -> None:
         self._stage = stage
         self._outs = outs
         self._strict = strict
@@ -49,7 +49,7 @@ class StageRun:
 
     def begin(self, params: Mapping[str, Any], device: str) -> None:
         """Record the start of the stage; outside of a project nothing is recorded."""
-        if not (self._root / "dvc.yaml").exists():
+        if not (self._root / ".dvc").is_dir():
             return
         with self._errors_logged():
             execution = this_execution()
@@ -77,7 +77,7 @@ class StageRun:
     def end(self, error: BaseException | None) -> None:
         """Record how the stage ended; a strict stage waits until that is uploaded."""
         with self._errors_logged():
-            outs = {} if error else md5_of_outs(self._outs)
+            outs = {} if error or self._outs is None else md5_of_outs(self._outs)
             self._write("end", **_ending(error), outs=outs)
             if self._event_log:
                 self._event_log.close()
@@ -118,7 +118,7 @@ class StageRun:
             return
         except OSError:  # then the warning is repeated
             pass
-        log(f"MLflow is not available ({reason}); the run goes on, `dlvc sync` uploads it later")
+        log(f"MLflow is not available ({reason}); the run goes on, `dvcview sync` uploads it later")
 
     def _wait_for_upload(self) -> None:
         if self._event_log is None:
@@ -134,9 +134,9 @@ class StageRun:
 
 @contextmanager
 def stage_run(
-    stage: str,
-    outs: Path,
-    params: Mapping[str, Any],
+    stage: str | None = None,
+    outs: Path | None = None,
+    params: Mapping[str, Any] | None = None,
     *,
     device: object = "cpu",
     silent: bool = False,
@@ -144,20 +144,23 @@ def stage_run(
     """The MLflow run of a stage: RUNNING while the block runs, then FINISHED, FAILED or KILLED.
 
     Args:
-        stage: the stage's name in dvc.lock.
-        outs: the folder or file that it writes.
-        params: its parameters with flat names, as in params.yaml.
+        stage: the stage's name in dvc.lock; by default the one that DVC is running.
+        outs: the folder or file that it writes. With it, the run is certain to get the files that
+            this stage has written, even if the stage soon runs again.
+        params: its parameters with flat names, as in params.yaml. Without them, the run shows its
+            parameters once it has ended.
         device: where it computes.
         silent: record nothing. If several processes run a stage together, all but one are silent.
     """
     mode = os.environ.get(MODE, "")
     if mode not in {"", "strict"}:
         raise UserError(f"{MODE} is {mode!r}; allowed: strict, or leave it out")
-    run = StageRun(stage, outs, strict=mode == "strict")
+    name = stage or os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem
+    run = StageRun(name, outs, strict=mode == "strict")
     if silent:
         yield run
         return
-    run.begin(params, str(device))
+    run.begin(params or {}, str(device))
     try:
         yield run
     except BaseException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -10,18 +11,18 @@ from pathlib import Path
 from dvcview.errors import UserError, first_line, redacted
 from dvcview.files.artifacts import write_bytes, write_json
 from dvcview.project.config import CONFIG_FILE, read_config
-from dvcview.project.git import head_commit
+from dvcview.project.git import git, head_commit
 from dvcview.project.lockfile import Pipeline, experiments
 from dvcview.tracking.address import sqlite_file, tracking_uri, unreachable
 from dvcview.tracking.connection import import_mlflow
 from dvcview.tracking.execution import (
+    PARENT_RUN,
     Execution,
     pending_stages,
     read_executions,
     recorder_lock,
     remember_lock,
     take_over,
-    this_process,
 )
 from dvcview.tracking.sync_states import Report
 
@@ -44,8 +45,12 @@ def sync(root: Path) -> str:
     before = _stamp(root, uri)
     if before is not None and _last_stamp(root) == before:
         return "MLflow shows the state of dvc.lock."
+    if not (Pipeline(root, root, None).states() or experiments(root) or read_executions(root)):
+        raise UserError(f"there is no dvc.lock with a stage in {root}; `dvc repro` creates it")
     try:
         report = _sync(root)
+    except UserError:
+        raise
     except Exception as error:  # of MLflow, SQLAlchemy, or the operating system
         trace = redacted("".join(traceback.format_exception(error)))
         with suppress(UserError):  # the disk may be full
@@ -55,12 +60,12 @@ def sync(root: Path) -> str:
             f"{ERROR_LOG}"
         ) from None
     remember_lock(root)
-    write_json(root / SYNCED, _stamp(root, uri) or {})
     if report.missing:
         raise UserError(
             f"no run was built for {', '.join(report.missing)}: the files are not on this machine; "
-            "`dvc pull` or `make run` brings them"
+            "`dvc pull` or `dvc repro` brings them"
         )
+    write_json(root / SYNCED, _stamp(root, uri) or {})
     built = ", ".join(report.built)
     done = f"built the runs of {built}" if built else "no run was missing"
     return f"MLflow ({redacted(uri)}) shows the state of dvc.lock: {done}."
@@ -85,23 +90,15 @@ def _sync(root: Path) -> Report:
                 failed.append(error)
     run_store.end_abandoned()
 
-    this = this_process("dlvc sync", root)
-    parents: list[str | None] = []
-
-    def parent() -> str | None:  # a run of this sync exists only if it builds runs
-        if not parents:
-            parents.append(run_store.open_parent(this))
-        return parents[0]
-
     # Running executions have a recorder of their own.
     running = [execution for execution in read_executions(root) if execution.is_running()]
     busy = {execution.experiment for execution in running}
     quiet = [found for found in experiments(root) if found.name not in busy]
     here = [] if any(Path(e.workspace) == root for e in running) else [Pipeline(root, root, None)]
+    parent = os.environ.get(PARENT_RUN)
     report = sync_states(run_store, [*here, *quiet], parent, pending_stages(root))
-    for run_id in filter(None, parents):
-        run_store.log_summary(run_id, {"restored": report.built}, report.runs)
-        run_store.client.set_terminated(run_id, "FINISHED")
+    if parent and report.built:
+        run_store.log_summary(parent, {"restored": report.built}, report.runs)
     if failed:
         raise failed[0]
     return report
@@ -125,9 +122,15 @@ def _stamp(root: Path, uri: str) -> dict[str, object] | None:
     store = sqlite_file(uri)
     if store is None or not store.exists() or read_executions(root):
         return None
-    shown = [root / CONFIG_FILE, root / (read_config(root).experiments or CONFIG_FILE)]
-    files = [store, Path(f"{store}-wal"), root / "dvc.lock", *shown]
-    changed = {file.name: file.stat().st_mtime_ns for file in files if file.exists()}
+    names = git(
+        root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--",
+        "dvc.yaml", "dvc.lock", "*/dvc.yaml", "*/dvc.lock",
+    ).split("\0")  # fmt: skip
+    if not any(names):  # without git only DVC knows its files
+        return None
+    shown = {*names, CONFIG_FILE, read_config(root).experiments} - {""}
+    files = [store, Path(f"{store}-wal"), *(root / name for name in sorted(shown))]
+    changed = {str(file): file.stat().st_mtime_ns for file in files if file.exists()}
     refs = sorted(f"{found.name} {found.revision}" for found in experiments(root))
     return {"uri": uri, "changed": changed, "experiments": refs, "head": head_commit(root)}
 

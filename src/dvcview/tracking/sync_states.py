@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dvcview.project.config import read_config
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 from dvcview.tracking.finalize import finalize_run, mark_current
 from dvcview.tracking.pictures import Pictures
@@ -25,7 +24,7 @@ class Report:
 def sync_states(
     run_store: RunStore,
     pipelines: Iterable[Pipeline],
-    parent: Callable[[], str | None],
+    parent: str | None,
     pending: Sequence[dict[str, Any]],
 ) -> Report:
     """Build the missing runs, and log pictures that the runs do not have yet.
@@ -33,13 +32,13 @@ def sync_states(
     Args:
         run_store: the MLflow store.
         pipelines: the workspace and the experiments.
-        parent: gives the parent run of the runs that are built.
+        parent: the parent run of the runs that are built.
         pending: the `begin` events of stages that other executions have not uploaded yet. Their
             states are left out, because the upload would create a second run for each.
     """
     report = Report()
     known: set[str] = set()
-    source = read_config(run_store.root).pictures
+    source = run_store.config.pictures
     for pipeline in pipelines:
         is_workspace = pipeline.workspace is not None
         states = pipeline.states()
@@ -65,6 +64,4 @@ def sync_states(
 
 
 def _is_pending(state: StageState, pending: Sequence[dict[str, Any]]) -> bool:
-    return any(
-        begin["stage"] == state.stage and state.agrees_with(begin["params"]) for begin in pending
-    )
+    return any(state.is_of(begin["stage"], begin["params"]) for begin in pending)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from dvcview.files.checksum import md5_of_bytes
+from dvcview.project.git import path_from_top
 from dvcview.project.lockfile import Pipeline, StageState
 from dvcview.tracking.displays import StageDisplay
 
@@ -22,12 +24,12 @@ def stage_tags(
     """The tags that every run of a stage has."""
     tags = {
         "stage": stage,
-        "mlflow.note.content": display.about,
         "mlflow.runColor": display.colour,
         "mlflow.source.name": command,
         "mlflow.source.type": "LOCAL",
     }
-    return tags | ({"mlflow.parentRunId": parent} if parent else {})
+    more = {"mlflow.note.content": display.about, "mlflow.parentRunId": parent or ""}
+    return tags | {name: value for name, value in more.items() if value}
 
 
 def git_tags(commit: str | None, diff: str) -> dict[str, str]:
@@ -53,6 +55,15 @@ def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
     """Tags with the commit that has the state, and the `dvc` command that restores its files."""
     tags = {"dvc.experiment": pipeline.name} if pipeline.name else {}
     commit = pipeline.commit_of(state)
+    if commit is not None:
+        tags["dvc.commit"] = commit
+    if not state.outs:
+        return tags
     if commit is None:
-        return tags | {"dvc.restore": f"dvc checkout {state.stage}"}
-    return tags | {"dvc.commit": commit, "dvc.restore": f"dvc get . {state.folder} --rev {commit}"}
+        restore = f"dvc checkout {state.stage}"
+    elif state.folder == Path():  # the outs have no folder of their own
+        restore = f"git checkout {commit} && dvc checkout {state.stage}"
+    else:
+        top, prefix = path_from_top(pipeline.root)
+        restore = f"dvc get {top} {prefix}{state.folder.as_posix()} --rev {commit}"
+    return tags | {"dvc.restore": restore}

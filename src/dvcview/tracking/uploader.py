@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,6 +30,7 @@ from dvcview.tracking.execution import (
     remember_lock,
 )
 from dvcview.tracking.finalize import finalize_run, log_outs
+from dvcview.tracking.outs import read_outs
 from dvcview.tracking.run_store import RunStore
 from dvcview.tracking.sync_states import sync_states
 
@@ -79,7 +81,7 @@ class Uploader:
         report = sync_states(
             self.run_store,
             [pipeline],
-            lambda: self.parent,
+            self.parent,
             pending_stages(self.run_store.root, self.folder),
         )
         if self.parent:
@@ -166,13 +168,10 @@ class Uploader:
         begin, outs = stage.event_log.begin, stage.event_log.end["outs"]
         copies = locks_after(self.run_store.root, stage.event_log.end["time"])
         for found in itertools.chain([states], map(read_states, copies)):
-            state = found.get(begin["stage"])
-            if (
-                state is not None
-                and all(outs.get(path) == md5 for path, md5 in state.outs.items())
-                and state.agrees_with(begin["params"])
-            ):
-                return state
+            for state in found.values():
+                is_same = not outs or all(outs.get(path) == md5 for path, md5 in state.outs.items())
+                if is_same and state.is_of(begin["stage"], begin["params"]):
+                    return state
         return None
 
     def _pipeline(self) -> Pipeline:
@@ -200,7 +199,9 @@ class Uploader:
         begin, outs = stage.event_log.begin, stage.event_log.end["outs"]
         files = {path: md5 for path, md5 in outs.items() if not md5.endswith(".dir")}
         state = StageState(begin["stage"], begin["command"], {}, {}, files)
-        log_outs(self.run_store, run_id, state, pipeline, self.workspace / state.folder)
+        with tempfile.TemporaryDirectory() as scratch, suppress(MissingFileError):
+            shown = read_outs(state, pipeline, Path(scratch))
+            log_outs(self.run_store, run_id, state, pipeline, shown)
 
     def _log_summary(self, parent: str, pipeline: Pipeline, runs: dict[str, str]) -> None:
         """Log on the execution's run which stages ran, were restored, or failed."""

@@ -25,7 +25,7 @@ def which_run(root: Path, file: Path) -> str:
     client = connect(root)
     run = run_of(client, state)
     if run is None:
-        raise UserError(f"MLflow has no run of {file} yet; `dlvc sync` builds it")
+        raise UserError(f"MLflow has no run of {file} yet; `dvcview sync` builds it")
     experiment = client.get_experiment(run.info.experiment_id).name
     lines = {
         "file": f"{out} (md5 {state.outs[out]})",

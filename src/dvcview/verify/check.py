@@ -10,7 +10,7 @@ from dvcview.project.dvc_processes import PathInUse
 from dvcview.project.lockfile import Pipeline, StageState
 from dvcview.verify.active_processes import paths_in_use
 from dvcview.verify.cache import check_objects, check_runs
-from dvcview.verify.expected import Expected, Out, expect, outs_of, read_lock
+from dvcview.verify.expected import Expected, Out, expect, outs_of, read_locks
 from dvcview.verify.manifest import Manifest, build_manifest
 from dvcview.verify.problem import Problem
 from dvcview.verify.repair import Repairs
@@ -42,15 +42,15 @@ def check_bytes(root: Path) -> Checked:
     Raises:
         UserError: dvc.lock is missing or not readable.
     """
-    _, before = read_lock(root)
-    in_use = paths_in_use(root, before)
     pipeline = Pipeline(root, root, None)
+    _, before = read_locks(pipeline)
+    in_use = paths_in_use(root, before)
     manifest = build_manifest(
         pipeline, [out.path for out in _not_in_use(outs_of(root, before), in_use)]
     )
 
     # A process that started or ended during the reading may have written, too.
-    lock, states = read_lock(root)
+    lock, states = read_locks(pipeline)
     in_use |= paths_in_use(root, states) | set(_changed_outs(before, states))
     expected = expect(_not_in_use(outs_of(root, states), in_use), manifest)
     repairs = Repairs(manifest, expected, pipeline.has_remote)

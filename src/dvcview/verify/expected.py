@@ -11,12 +11,17 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from dvcview.errors import UserError, first_line
+from dvcview.project.definitions import PIPELINE
 from dvcview.project.git import git
-from dvcview.project.lockfile import StageState, read_when_written, states_of
+from dvcview.project.lockfile import (
+    LOCKFILE,
+    Pipeline,
+    StageState,
+    lockfile_of,
+    read_when_written,
+    states_of,
+)
 from dvcview.verify.manifest import Manifest
-
-LOCK = "dvc.lock"
-RESTORE = f"`git checkout HEAD -- {LOCK}` restores the committed version"
 
 
 @dataclass(frozen=True)
@@ -53,35 +58,60 @@ class Expected:
     unlisted: tuple[Out, ...]
 
 
-def read_lock(root: Path) -> tuple[dict[str, Any], dict[str, StageState]]:
-    """Read dvc.lock.
+def read_locks(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, StageState]]:
+    """Read every dvc.lock and .dvc file of the workspace.
 
     Returns:
-        The entries as they are in the file, and as states; both by stage.
+        The entries of stages as they are in dvc.lock; and the states of stages and of .dvc files.
 
     Raises:
-        UserError: dvc.lock is missing or not readable.
+        UserError: there is none, or one is not readable.
     """
+    _read_lock(pipeline.root, PIPELINE, {})  # its errors say more than DVC's own
+    entries: dict[str, Any] = {}
+    states = {
+        file: StageState(file, "", {}, {}, outs)
+        for file, outs in pipeline.definitions.added.items()
+    }
+    for file, folders in pipeline.definitions.stages.items():
+        found, its_states = _read_lock(pipeline.root, file, folders)
+        entries |= found
+        states |= its_states
+    if not states:
+        raise UserError(
+            f"there is no {LOCKFILE} in {pipeline.root}; `dvc repro` creates it, or "
+            f"{_restoring(str(LOCKFILE))}"
+        )
+    return entries, states
+
+
+def _restoring(lock: str) -> str:
+    return f"`git checkout HEAD -- {lock}` restores the committed version"
+
+
+def _read_lock(
+    root: Path, file: str, folders: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, StageState]]:
+    """The entries and states of the dvc.lock beside one dvc.yaml."""
+    lock = lockfile_of(file)
     try:
-        text = read_when_written(root / LOCK)
+        text = read_when_written(root / lock)
     except UnicodeDecodeError as error:
-        raise UserError(f"{LOCK}: not UTF-8 text (byte {error.start}); {RESTORE}") from None
-    if not text:
-        raise UserError(f"there is no {LOCK} in {root}; `make run` creates it, or {RESTORE}")
-    content = _parse(text)
+        reason = f"not UTF-8 text (byte {error.start})"
+        raise UserError(f"{lock}: {reason}; {_restoring(lock)}") from None
     try:
-        return content["stages"], states_of(content)
+        content = YAML(typ="safe").load(text) or {"stages": {}}
+    except Exception as error:  # a forbidden character raises no ParserError
+        where = f"{lock}, line {_error_line(text)}"
+        raise UserError(
+            f"{where}: not valid YAML ({first_line(error)}); {_restoring(lock)}"
+        ) from None
+    try:
+        states = states_of(content["stages"], file, folders)
+        return dict(zip(states, content["stages"].values(), strict=True)), states
     except (AttributeError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
-        raise UserError(f"{LOCK}: not in DVC's format ({reason}); {RESTORE}") from None
-
-
-def _parse(text: str) -> Any:
-    try:
-        return YAML(typ="safe").load(text)
-    except Exception as error:  # a forbidden character raises no ParserError
-        where = f", line {_error_line(text)}"
-        raise UserError(f"{LOCK}{where}: not valid YAML ({first_line(error)}); {RESTORE}") from None
+        raise UserError(f"{lock}: not in DVC's format ({reason}); {_restoring(lock)}") from None
 
 
 def _error_line(text: str) -> int:

@@ -92,6 +92,8 @@ class Repairs:
 
     def remake(self, stage: str) -> str:
         """The command that pulls the outs of a stage from the remote, or runs the stage."""
+        if stage.endswith(".dvc"):  # of `dvc add`: no stage makes it
+            return f"dvc pull {quote(stage)}"
         run = f"dvc repro --force --single-item {quote(stage)}"
         return f"(dvc pull {quote(stage)} || {run})" if self.has_remote else run
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvcview.verify.check import Checked, check_bytes
-from dvcview.verify.contract import Contracts, Outs
 from dvcview.verify.problem import Problem
 from dvcview.verify.workspace import absent_outs
 
@@ -45,32 +44,13 @@ def verify(root: Path, checks: Sequence[Check] = ()) -> bool:
         *_lines_about_bytes(checked),
         *(line for finding in findings for line in finding.lines),
         *_lines_about_unchecked(checked),
-        *_lines_about_problems(problems),
+        *_lines_about_problems(root, problems),
     ):
         print(line)
     seconds = f"{time.monotonic() - began:.1f} s"
     result = f"{len(problems)} damaged or different" if problems else "intact"
     print(f"{result} ({seconds})")
     return not problems
-
-
-def check_contracts(contracts: Contracts, root: Path, checked: Checked) -> Findings:
-    """Check the contracts whose files all have the bytes that dvc.lock records."""
-    ready = [
-        (contract, outs)
-        for stage, of_stage in contracts.items()
-        if stage in checked.states
-        for outs in [Outs(root, checked.states[stage])]
-        for contract in of_stage
-        if checked.intact.issuperset(contract.files(outs))
-    ]
-    problems = [
-        Problem(outs.name(contract.file), violation, checked.repairs.remake(outs.state.stage))
-        for contract, outs in ready
-        for violation in contract.violations(outs)
-    ]
-    line = f"contracts: {len(ready)} checked (shapes, dtypes, ranges, and agreement between files)"
-    return Findings([line], problems)
 
 
 def _lines_about_bytes(checked: Checked) -> Iterator[str]:
@@ -93,10 +73,10 @@ def _lines_about_unchecked(checked: Checked) -> Iterator[str]:
     absent = absent_outs(checked.expected, checked.manifest)
     if absent:
         missing = f"{len(absent)} of {len(checked.expected.outs)} outs"
-        yield f"not on this machine: {missing}; `dvc pull` or `make run` brings them"
+        yield f"not on this machine: {missing}; `dvc pull` or `dvc repro` brings them"
 
 
-def _lines_about_problems(problems: Sequence[Problem]) -> Iterator[str]:
+def _lines_about_problems(root: Path, problems: Sequence[Problem]) -> Iterator[str]:
     """The problems, grouped by the command that repairs them, and the command after each group."""
     by_repair = defaultdict(list)
     for problem in problems:
@@ -105,5 +85,5 @@ def _lines_about_problems(problems: Sequence[Problem]) -> Iterator[str]:
         for problem in repaired:
             yield f"{problem.file}: {problem.what}"
         yield f"    {repair}"
-    if problems:
+    if problems and (root / ".venv").is_dir():
         yield "the commands need `export PATH=$PWD/.venv/bin:$PATH`"

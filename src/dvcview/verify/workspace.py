@@ -29,13 +29,18 @@ def check_workspace(expected: Expected, manifest: Manifest, repairs: Repairs) ->
     for file in expected.files:
         content = manifest.workspace.get(file.path)
         if file.out not in absent and (content is None or content.md5 != file.md5):
-            what = "is missing" if content is None else f"{content}; dvc.lock records {file.md5}"
+            differs = f"{content}; {_record(file.out)} records {file.md5}"
+            what = "is missing" if content is None else differs
             yield Problem(file.path, what, repairs.file(file))
     for out in expected.unlisted:
         if out not in absent:
             what = "differs from dvc.lock, and DVC's cache has no intact list of its files"
             yield Problem(out.path, what, repairs.folder(out))
     yield from _unexpected_files(expected, manifest)
+
+
+def _record(out: Out) -> str:
+    return out.stage if out.stage.endswith(".dvc") else "dvc.lock"
 
 
 def _unexpected_files(expected: Expected, manifest: Manifest) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ FILE = "results/lenet/metrics.json"
 def lock(**changes):
     entry = {
         "cmd": "python",
-        "deps": [{"path": "data/digits", "md5": changes.get("digits", "0")}],
+        "deps": [{"path": "data/digits", "md5": changes.get("digits", "0" * 32)}],
         "params": {
             "params.yaml": {
                 "lenet": {"epochs": changes.get("epochs", 2)},
@@ -31,7 +31,7 @@ def lock(**changes):
             }
         },
         "outs": [
-            {"path": f"results/lenet/{name}", "md5": "1"} for name in ("a.png", "metrics.json")
+            {"path": f"results/lenet/{name}", "md5": "1" * 32} for name in ("a.png", "metrics.json")
         ],
     }
     return {"schema": "2.0", "stages": {"lenet": entry}}
@@ -46,6 +46,9 @@ def write(root, metrics, content):
 @pytest.fixture
 def root(tmp_path):
     write(tmp_path, METRICS, lock())
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").touch()
+    (tmp_path / "dvc.yaml").write_text("stages:\n  lenet:\n    cmd: python\n")
     for words in (
         ("init", "--quiet", "--initial-branch=main"),
         ("config", "user.name", "test"),
@@ -89,7 +92,7 @@ FAR = {"train_loss": 1.0 + TOLERANCES["lenet"].loss * 2}
         (CLOSE, {"threads": 1}, "within tolerance, computed another way", ()),
         ({"computed": None, **CLOSE}, {}, "within tolerance, unknown how it was computed", ()),
         (FAR, {"epochs": 3}, "not compared, another lenet.epochs than HEAD's", ()),
-        (FAR, {"digits": "1"}, "not compared, another data/digits than HEAD's", ()),
+        (FAR, {"digits": "1" * 32}, "not compared, another data/digits than HEAD's", ()),
         (FAR, {"precision": "bfloat16"}, "not compared, another runtime.precision than HEAD's", ()),
         ({"more": 1}, {}, "exactly, computed the same way", ("more",)),
     ],

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from dlvc.checks.contract import Outs
 from dlvc.checks.contracts import CONTRACTS
 from dlvc.data.dataset import Dataset, save_dataset
 from dlvc.features import FEATURE_NAMES
@@ -21,7 +22,6 @@ from dlvc.training.summary import summarize
 from dlvc.training.weights import write_weights
 from dvcview.files.artifacts import write_csv, write_json, write_npy, write_pickle
 from dvcview.project.lockfile import Pipeline, StageState
-from dvcview.verify.contract import Outs
 from tests.imports import ROOT
 
 CLASSES = tuple("abcdefghij")

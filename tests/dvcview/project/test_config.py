@@ -10,23 +10,29 @@ from tests.imports import ROOT
 
 
 def test_a_project_without_configuration_has_the_defaults(tmp_path):
-    assert read_config(tmp_path) == Config()
-    assert Config().import_log_model() is None
+    assert read_config(tmp_path) == Config(name=tmp_path.name)
+    assert Config().import_callback() is None
+    assert Config().import_checks() == ()
 
 
 def test_the_course_names_files_and_a_function_that_exist():
     config = read_config(ROOT)
     assert (ROOT / config.experiments).exists()
     assert config.pictures == "figures/sources.json"
-    assert config.import_log_model().__module__ == "dlvc.logged_model.log"
+    assert config.import_callback().__module__ == "dlvc.logged_model.log"
+    assert len(config.import_checks()) == 2
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("experiment: a.yaml", "'experiment' is not known; allowed: experiments, pictures, log_mo"),
+        ("experiment: a.yaml", "'experiment' is not known; allowed: name, experiments, axes, "),
         ("pictures: 3", "pictures is 3; allowed: text"),
-        ("[a]", "it is ['a']; allowed: the keys experiments, pictures, log_model"),
+        ("[a]", "it is ['a']; allowed: the keys name, experiments, axes"),
+        ("columns: a", "columns is 'a'; allowed: a list"),
+        ("columns: [1]", "columns is [1]; allowed: a list of texts"),
+        ("charts: [a]", "charts is ['a']; allowed: a mapping"),
+        ("charts: {a: b}", "charts.a is 'b'; allowed: a list of texts"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, text, message):

@@ -214,7 +214,7 @@ def test_a_place_that_cannot_be_had_is_one_line():
     Path(".dvcview").write_text("in the way")
     for lock_fd in (exclusive_run(), stage_lock("lenet")):
         with (
-            pytest.raises(UserError, match=r"\.dvcview/.*: cannot be written \((File|Not)"),
+            pytest.raises(UserError, match=r"\.dvcview.*: cannot be written \((File|Not)"),
             lock_fd,
         ):
             pass

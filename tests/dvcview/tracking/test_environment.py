@@ -8,6 +8,15 @@ import pytest
 
 from dvcview.tracking.environment import capture_environment, git_state
 
+LOCK = """
+stages:
+  lenet:
+    cmd: python
+    outs:
+    - path: results/lenet/metrics.json
+      md5: 840c1de8b81d90677fb9f7b6acd64fb1
+"""
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -17,6 +26,7 @@ def project(tmp_path):
     for name in ("params.yaml", "dvc.lock", "results/lenet/metrics.json", "src/code.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("old\n")
+    (tmp_path / "dvc.lock").write_text(LOCK)
     git("init", "--quiet")
     git("add", "--all")
     git("-c", "user.name=t", "-c", "user.email=t@example.invalid", "commit", "-q", "-m", "one")
@@ -27,8 +37,8 @@ def test_what_dvc_writes_makes_no_tree_dirty(project):
     commit, diff = git_state(project)
     assert len(commit) == 40
     assert diff == ""
-    for name in ("dvc.lock", "results/lenet/metrics.json"):
-        (project / name).write_text("new\n")
+    (project / "dvc.lock").write_text(f"{LOCK}# new\n")
+    (project / "results/lenet/metrics.json").write_text("new\n")
     (project / "results/lenet/.gitignore").write_text("/weights\n")
     assert git_state(project) == (commit, "")
 

@@ -16,10 +16,10 @@ from dvcview.tracking.execution import (
 )
 
 
-def test_the_project_is_where_dvc_says_or_where_dvc_yaml_is(tmp_path, monkeypatch):
+def test_the_project_is_where_dvc_says_or_where_dvc_was_initialized(tmp_path, monkeypatch):
     below = tmp_path / "results" / "lenet"
     below.mkdir(parents=True)
-    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(below)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     assert project_root() == tmp_path

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from dvcview.errors import UserError
 from dvcview.tracking.event_log import EventLog
-from dvcview.tracking.execution import begin_execution, this_process
+from dvcview.tracking.execution import begin_execution, this_execution
 from dvcview.verify.check import check_bytes
 from dvcview.verify.expected import expect
 from dvcview.verify.workspace import absent_outs, check_workspace
@@ -244,7 +245,7 @@ def test_outs_that_this_machine_does_not_have_are_no_damage(small, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "no dvc.lock in .*make run"),
+        (None, "no dvc.lock in .*dvc repro"),
         (b"stages:\n  make:\n   - a\n  b: [\n", "dvc.lock, line 5: not valid YAML"),
         (b"\xff", "dvc.lock: not UTF-8 text"),
         (b"- a\n", "dvc.lock: not in DVC's format"),
@@ -285,7 +286,7 @@ def test_an_out_that_somebody_began_to_write_meanwhile_is_left_out(small):
 
 
 def test_a_stage_that_nobody_waits_for_is_at_work_until_it_says_that_it_ends(small):
-    execution = this_process("python", small.root)
+    execution = replace(this_execution(), workspace=str(small.root))
     event_log = EventLog(begin_execution(execution, small.root), "make")
     event_log.write("begin", stage="make", pid=execution.pid, created=execution.created)
     small.flip("file.txt")

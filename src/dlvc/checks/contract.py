@@ -9,6 +9,9 @@ from typing import Any
 
 from dvcview.errors import first_line
 from dvcview.project.lockfile import StageState
+from dvcview.verify.check import Checked
+from dvcview.verify.problem import Problem
+from dvcview.verify.verify import Findings
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,22 @@ class Contract:
 
 
 Contracts = Mapping[str, tuple[Contract, ...]]  # by stage
+
+
+def check_contracts(contracts: Contracts, root: Path, checked: Checked) -> Findings:
+    """Check the contracts whose files all have the bytes that dvc.lock records."""
+    ready = [
+        (contract, outs)
+        for stage, of_stage in contracts.items()
+        if stage in checked.states
+        for outs in [Outs(root, checked.states[stage])]
+        for contract in of_stage
+        if checked.intact.issuperset(contract.files(outs))
+    ]
+    problems = [
+        Problem(outs.name(contract.file), violation, checked.repairs.remake(outs.state.stage))
+        for contract, outs in ready
+        for violation in contract.violations(outs)
+    ]
+    line = f"contracts: {len(ready)} checked (shapes, dtypes, ranges, and agreement between files)"
+    return Findings([line], problems)
