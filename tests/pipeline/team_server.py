@@ -67,7 +67,7 @@ class Server:
         """Start the server, unless it runs, and wait until it answers."""
         if self._process is not None:
             return
-        (self.root / "dvc.yaml").touch()
+        (self.root / ".dvc").mkdir(exist_ok=True)
         with (self.root / "server.log").open("a", encoding="utf-8") as log:
             self._process = psutil.Popen(
                 ["dvcview", "server", "--host", self.host, "--port", str(self.port)],
@@ -116,7 +116,7 @@ class Server:
             return 0, ""
 
 
-def run_dlvc(root: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Call `dlvc` in a folder that is a project as far as it can tell."""
-    (root / "dvc.yaml").touch()
-    return Project(root).call("dlvc", *words, ok=False, PYTHONPATH=str(SOURCE), **environment)
+def run_dvcview(root: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Call `dvcview` in a folder that is a project as far as it can tell."""
+    (root / ".dvc").mkdir(exist_ok=True)
+    return Project(root).call("dvcview", *words, ok=False, PYTHONPATH=str(SOURCE), **environment)

@@ -16,13 +16,13 @@ import psutil
 import pytest
 import sqlalchemy
 
-from dlvc import cli
+from dvcview import cli
 from dvcview.server import postgres as cluster
 from dvcview.server.mlflow_server import CLOSED, is_loopback
 from dvcview.server.postgres import database_url
 from tests.imports import ROOT
 from tests.pipeline.mlflow_server import free_port
-from tests.pipeline.team_server import Server, database, needs_postgresql, run_dlvc
+from tests.pipeline.team_server import Server, database, needs_postgresql, run_dvcview
 from tests.pipeline.writer import EXPERIMENT
 
 pytestmark = [pytest.mark.full, needs_postgresql]
@@ -223,7 +223,7 @@ def test_beyond_loopback_a_password_is_required(folder, tmp_path):
     port = free_port()
     words = ("server", "--host", "0.0.0.0", "--port", str(port))
     for given in ({}, {"MLFLOW_AUTH_ADMIN_PASSWORD": "too short"}):
-        refused = run_dlvc(tmp_path, *words, DVCVIEW_POSTGRES=str(folder), **given)
+        refused = run_dvcview(tmp_path, *words, DVCVIEW_POSTGRES=str(folder), **given)
         assert (refused.returncode, refused.stdout) == (2, "")
         (line,) = refused.stderr.splitlines()
         assert "set MLFLOW_AUTH_ADMIN_PASSWORD to at least 12 characters" in line
@@ -309,14 +309,14 @@ def test_no_postgresql_is_one_line(refused, monkeypatch, tmp_path):
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Call `dlvc` in this process, to save its start; it has to refuse in one line."""
-    (tmp_path / "dvc.yaml").touch()
+    """Call `dvcview` in this process, to save its start; it has to refuse in one line."""
+    (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)
     for name in ("DVCVIEW_DATABASE", "DVCVIEW_POSTGRES", "MLFLOW_AUTH_ADMIN_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
 
     def call(*words: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["dlvc", *words])
+        monkeypatch.setattr(sys, "argv", ["dvcview", *words])
         with pytest.raises(SystemExit) as stopped:
             cli.main()
         said = capsys.readouterr()
@@ -330,7 +330,7 @@ def refused(tmp_path, monkeypatch, capsys):
 def test_the_database_starts_again_after_it_was_killed(tmp_path):
     with database() as folder:
         address = {"DVCVIEW_POSTGRES": str(folder)}
-        again = run_dlvc(tmp_path, "database", "start", **address)
+        again = run_dvcview(tmp_path, "database", "start", **address)
         assert again.returncode == 0, again.stderr
         postmaster = psutil.Process(
             int((folder / "data" / "postmaster.pid").read_text().split()[0])
@@ -339,9 +339,9 @@ def test_the_database_starts_again_after_it_was_killed(tmp_path):
         for process in processes:
             process.send_signal(signal.SIGKILL)
         psutil.wait_procs(processes, timeout=30)
-        assert run_dlvc(tmp_path, "database", "start", **address).returncode == 0
-        assert "has stopped" in run_dlvc(tmp_path, "database", "stop", **address).stdout
-        assert "is not running" in run_dlvc(tmp_path, "database", "stop", **address).stdout
+        assert run_dvcview(tmp_path, "database", "start", **address).returncode == 0
+        assert "has stopped" in run_dvcview(tmp_path, "database", "stop", **address).stdout
+        assert "is not running" in run_dvcview(tmp_path, "database", "stop", **address).stdout
         # Nobody else on the machine can reach it: the folder is closed, and there is no port.
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert "listen_addresses = ''" in (folder / "data" / "postgresql.conf").read_text()

@@ -221,7 +221,7 @@ def missed(problems: Sequence[Problem], damaged: set[str]) -> str | None:
 
 def untold(project: Path, damaged: set[str]) -> str | None:
     """Whether the command itself does not say so."""
-    done = shell(project, f"{sys.executable} -m dlvc.cli verify")
+    done = shell(project, "dvcview verify")
     told = all(f"\n{file}: " in done.stdout for file in damaged)
     return None if told and done.returncode == 1 else f"{done.stdout}{done.stderr}"
 
