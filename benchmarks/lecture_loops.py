@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import models, transforms
 
-from dlvc.data.dataset import Dataset
+from dlvc.arrays.dataset import Dataset
 
 WORKERS = 4
 

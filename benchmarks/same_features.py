@@ -18,7 +18,7 @@ from skimage.filters import gabor
 from tqdm import tqdm
 
 from benchmarks.lecture_features import features_of_all
-from dlvc.data.dataset import PHOTO_SHAPE
+from dlvc.arrays.dataset import PHOTO_SHAPE
 from dlvc.data.folder import load_folder
 from dlvc.features import FEATURE_NAMES, extract, gabor_magnitude, local_binary_pattern, to_gray
 

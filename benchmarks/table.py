@@ -31,8 +31,8 @@ from benchmarks.works import (
     runtime,
     train_densenet,
 )
+from dlvc.arrays.dataset import Dataset
 from dlvc.data.bundled import bundled_photos
-from dlvc.data.dataset import Dataset
 from dlvc.features import extract
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp.network import MLP

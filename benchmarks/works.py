@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from benchmarks import lecture_loops
 from benchmarks.measure import Work
+from dlvc.arrays.dataset import Dataset
 from dlvc.data.bundled import bundled_digits, bundled_photos
-from dlvc.data.dataset import Dataset
 from dlvc.data.mnist import load_mnist
 from dlvc.features import extract
 from dlvc.models.densenet import DenseNet121

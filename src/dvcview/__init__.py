@@ -1,4 +1,5 @@
-"""Runs DVC pipelines safely, shows them in MLflow, and verifies their files.
+"""Shows every stage of any DVC pipeline in MLflow, runs it safely, and verifies its files."""
 
-Imports nothing of the course.
-"""
+from dvcview.tracking.stage_logger import StageRun, stage_run
+
+__all__ = ["StageRun", "stage_run"]

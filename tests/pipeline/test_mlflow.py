@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dvcview.files.artifacts import read_pickle, read_yaml
+from dlvc.arrays.array_files import read_pickle
+from dvcview.files.artifacts import read_yaml
 from dvcview.project.dvc_processes import WAIT_FOR_LOCK
 
 LECTURES = {

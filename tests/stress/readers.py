@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dlvc.arrays import array_files
 from dlvc.data.cifar10 import parse_batch, parse_classes, read_members
 from dlvc.data.folder import load_folder
 from dlvc.data.mnist import read_idx
@@ -227,9 +228,9 @@ def _read_folder(path: Path) -> object:
 READERS = [
     Reader("idx, behind gzip", partial(read_idx, shape=DIGITS), _idx, _gzip),
     Reader("idx.gz", partial(read_idx, shape=DIGITS), partial(_zipped, _idx)),
-    Reader("pickle of an array", artifacts.read_pickle, _pickles),
+    Reader("pickle of an array", array_files.read_pickle, _pickles),
     Reader("pickle of CIFAR-10", _read_batch, _batches),
-    Reader("npy", artifacts.read_npy, _npy),
+    Reader("npy", array_files.read_npy, _npy),
     Reader("png, checksums repaired", _read_picture, _png, repair_png, PICTURE),
     Reader("jpeg", _read_picture, _jpeg, bound=PICTURE),
     Reader("zip of pictures", _read_folder, _zip, bound=PICTURE),

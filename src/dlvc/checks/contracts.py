@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from dlvc.arrays.dataset import DIGIT_SHAPE, PHOTO_SHAPE
 from dlvc.checks.contract import Contracts
 from dlvc.checks.images import dataset, features, figures, schema
 from dlvc.checks.report import costs, exercise, report
 from dlvc.checks.training import TrainingContract, kernels, layers, training, update_losses
-from dlvc.data.dataset import DIGIT_SHAPE, PHOTO_SHAPE
 
 if TYPE_CHECKING:
     from torch import nn

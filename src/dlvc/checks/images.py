@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dlvc.arrays.array_files import read_npy, read_pickle
+from dlvc.arrays.dataset import ARRAYS, open_dataset
 from dlvc.checks.contract import Contract, Outs
-from dlvc.data.dataset import ARRAYS, open_dataset
 from dlvc.features.scaler import Scaler
 from dlvc.params.reader import Params
-from dvcview.files.artifacts import read_json, read_npy, read_pickle
+from dvcview.files.artifacts import read_json
 
 CLASSES = 10
 PARTS = ("train", "test")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dlvc.arrays.array_files import read_npy
 from dlvc.checks.contract import Contract, Outs
 from dlvc.checks.training import CURVE
-from dvcview.files.artifacts import read_csv, read_json, read_npy
+from dvcview.files.artifacts import read_csv, read_json
 
 LARGEST_PAGE = 3_000_000  # bytes
 VERDICTS = {"holds", "holds in part", "does not hold", "not tested here"}

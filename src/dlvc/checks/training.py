@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlvc.arrays.array_files import read_npy
 from dlvc.checks.contract import Contract, Outs
 from dlvc.checks.images import CLASSES
 from dlvc.evidence.outs import read_confusion
-from dvcview.files.artifacts import read_csv, read_json, read_npy
+from dvcview.files.artifacts import read_csv, read_json
 
 if TYPE_CHECKING:
     from torch import nn

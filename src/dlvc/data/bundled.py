@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlvc.data.dataset import Dataset, Images, Labels
+from dlvc.arrays.dataset import Dataset, Images, Labels
 from dlvc.data.mnist_form import mnist_form
 from dvcview.errors import UserError
 

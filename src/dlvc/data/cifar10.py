@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dlvc.data.dataset import PHOTO_SHAPE, Dataset, Images, Labels
+from dlvc.arrays.dataset import PHOTO_SHAPE, Dataset, Images, Labels
+from dlvc.arrays.pickles import unpickle_batch
 from dlvc.data.fetch import fetch, new_md5
 from dvcview.errors import UserError, first_line
-from dvcview.files.pickles import unpickle_batch
 
 SIZE = 170_498_071  # bytes of the published archive
 CLASSES = 10

@@ -16,10 +16,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 from tqdm import tqdm
 
-from dlvc.data.dataset import Dataset, Images, Labels
+from dlvc.arrays.array_files import npy_writer, read_npy
+from dlvc.arrays.dataset import Dataset, Images, Labels
 from dlvc.data.picture import read_picture
 from dvcview.errors import UserError, first_line, one_line
-from dvcview.files.artifacts import npy_writer, read_npy
 
 CLASSES = 10  # every model has ten outputs
 SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlvc.data.dataset import DIGIT_SHAPE, Dataset, Images
+from dlvc.arrays.dataset import DIGIT_SHAPE, Dataset, Images
 from dlvc.data.fetch import fetch
 from dvcview.errors import UserError, first_line
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, center_of_mass
 
-from dlvc.data.dataset import DIGIT_SHAPE, Images
+from dlvc.arrays.dataset import DIGIT_SHAPE, Images
 
 BOX = 20  # pixels; MNIST scales a digit to fit into 20 x 20
 SHIFT, ROTATION, SCALE = 2.0, np.deg2rad(12.0), 0.1  # largest change: pixels, radians, relative

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps
 
-from dlvc.data.dataset import Images
+from dlvc.arrays.dataset import Images
 from dvcview.errors import UserError, first_line
 
 FORMATS = ("PNG", "JPEG")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvcview.files.artifacts import read_csv, read_json, read_npy
+from dvcview.files.artifacts import read_csv, read_json, readable
 
 Numbers = NDArray[np.float64]
 CIFAR10_CLASSES = (
@@ -130,8 +130,10 @@ class Evidence:
         return read_json(self.root / f"results/{stage.replace('@', '/')}/metrics.json")
 
     def array(self, file: str) -> NDArray[Any]:
-        """Read an array; `file` is relative to the project's folder."""
-        return read_npy(self.root / file)
+        """Open an .npy file as a memory map; `file` is relative to the project's folder."""
+        with readable(self.root / file, ".npy array"):
+            array: NDArray[Any] = np.load(self.root / file, mmap_mode="r")
+        return array
 
     def table(self, name: str) -> list[dict[str, str]]:
         """The rows of a table of the stage `costs`."""

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from dlvc.arrays.memmap import chunk_of
 from dlvc.features.gabor import gabor_magnitude
 from dlvc.features.glcm import PROPERTIES, cooccurring_pairs, graycoprops
 from dlvc.features.gray import check_images, to_gray
 from dlvc.features.histogram import histogram_energy_entropy
 from dlvc.features.lbp import local_binary_pattern
-from dvcview.files.memmap import chunk_of
 
 FEATURE_NAMES = (
     "lbp_energy",

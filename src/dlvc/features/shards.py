@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dlvc import features
-from dlvc.data.dataset import open_dataset
+from dlvc.arrays.dataset import open_dataset
 from dlvc.features import extract
 from dlvc.params.schema import Features
 from dvcview.console import log

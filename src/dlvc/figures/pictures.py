@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlvc.data.dataset import open_dataset
+from dlvc.arrays.array_files import read_npy, read_pickle
+from dlvc.arrays.dataset import open_dataset
 from dlvc.evidence.lectures import read_lectures
 from dlvc.evidence.outs import Evidence, read_columns, read_confusion
 from dlvc.figures.confusion import draw_confusion
@@ -16,7 +17,7 @@ from dlvc.figures.features import draw_feature_maps, draw_features_by_class
 from dlvc.figures.gallery import Sources, save
 from dlvc.figures.kernels import draw_kernels
 from dlvc.figures.report_charts import draw_charts
-from dvcview.files.artifacts import read_json, read_npy, read_pickle, write_json
+from dvcview.files.artifacts import read_json, write_json
 
 LECTURES = Path("lectures.yaml")
 FIGURES = Path("figures")

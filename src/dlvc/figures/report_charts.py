@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dlvc.arrays.array_files import read_npy, read_pickle
 from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Curves, Evidence
 from dlvc.figures.bands import Band, draw_bands
 from dlvc.figures.features import draw_features_by_class
 from dlvc.figures.inline import Picture, as_pixels, as_svg, style
-from dvcview.files.artifacts import read_json, read_npy, read_pickle
+from dvcview.files.artifacts import read_json
 
 ACCURACY = "test accuracy"
 SCALED = "train_loss_lecture_scale"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvcview.files.artifacts import read_json, read_npy, read_pickle, write_json
+from dlvc.arrays.array_files import read_npy, read_pickle
+from dvcview.files.artifacts import read_json, write_json
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from dlvc.data.dataset import describe
+from dlvc.arrays.array_files import write_npy
+from dlvc.arrays.dataset import describe
 from dlvc.params.reader import read_params
 from dvcview.errors import UserError
-from dvcview.files.artifacts import read_json, write_csv, write_json, write_npy
+from dvcview.files.artifacts import read_json, write_csv, write_json
 from dvcview.tracking import stage_run
 
 FEATURES, DIGITS, PHOTOS = Path("data/features"), Path("data/digits"), Path("data/photos")

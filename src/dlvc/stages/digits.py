@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dlvc.arrays.dataset import DIGIT_SHAPE, Dataset, save_dataset
 from dlvc.data.bundled import bundled_digits
-from dlvc.data.dataset import DIGIT_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.data.mnist import load_mnist
 from dlvc.params.reader import read_params

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dlvc.data.dataset import open_dataset
+from dlvc.arrays.array_files import write_npy, write_pickle
+from dlvc.arrays.dataset import open_dataset
 from dlvc.features import FEATURE_NAMES
 from dlvc.features.maps import texture_maps
 from dlvc.features.scaler import Scaler
 from dlvc.features.shards import Shards
 from dlvc.params.reader import read_params
-from dvcview.files.artifacts import read_json, write_json, write_npy, write_pickle
+from dvcview.files.artifacts import read_json, write_json
 from dvcview.tracking import stage_run
 
 PHOTOS = Path("data/photos")

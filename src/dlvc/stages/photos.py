@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dlvc.arrays.dataset import PHOTO_SHAPE, Dataset, save_dataset
 from dlvc.data.bundled import bundled_photos
 from dlvc.data.cifar10 import load_cifar10
-from dlvc.data.dataset import PHOTO_SHAPE, Dataset, save_dataset
 from dlvc.data.folder import load_folder
 from dlvc.params.reader import read_params
 from dlvc.params.schema import Photos

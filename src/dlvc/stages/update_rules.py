@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from dlvc.arrays.array_files import write_npy
 from dlvc.models.mlp import per_sample
 from dlvc.models.mlp.network import MLP
 from dlvc.params.reader import read_params
@@ -20,7 +21,7 @@ from dlvc.training.optimizers import SGD
 from dlvc.training.results import save_training
 from dlvc.training.runtime import prepare_runtime
 from dlvc.training.trainer import Trainer, seeds_from
-from dvcview.files.artifacts import read_json, write_npy
+from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
 DIGITS = Path("data/digits")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dlvc.data.dataset import open_dataset
+from dlvc.arrays.array_files import read_pickle
+from dlvc.arrays.dataset import open_dataset
 from dlvc.training.samples import Samples
-from dvcview.files.artifacts import read_pickle
 
 
 def load_images(folder: Path, device: torch.device) -> tuple[Samples, Samples]:

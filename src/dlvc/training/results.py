@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dlvc.data.dataset import describe
+from dlvc.arrays.array_files import write_npy
+from dlvc.arrays.dataset import describe
 from dlvc.training.metrics import EpochResult
 from dlvc.training.runtime import computed_with
 from dlvc.training.summary import count_parameters, summarize
 from dlvc.training.trainer import Trained
 from dlvc.training.weights import write_weights
-from dvcview.files.artifacts import write_csv, write_json, write_npy
+from dvcview.files.artifacts import write_csv, write_json
 
 
 def curve_rows(curve: Sequence[EpochResult], *, lecture_scale: bool) -> list[dict[str, Any]]:

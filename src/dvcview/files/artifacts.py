@@ -11,14 +11,11 @@ import csv
 import io
 import json
 import os
-import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
@@ -26,10 +23,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent
 
 from dvcview.errors import UserError, first_line, one_line
-from dvcview.files.memmap import chunks_of
-from dvcview.files.pickles import unpickle_array
 
-PICKLE_PROTOCOL = 4  # fixed, so that every Python version writes the same bytes
 LARGEST_YAML = 20_000  # characters, five times params.yaml; parsing takes half a second
 MOST_BRACKETS = 500  # the parser's time grows with the square of the nesting depth
 LONGEST_PROBLEM = 150  # characters of the parser's message
@@ -49,7 +43,7 @@ def writable(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _atomic(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A binary file that appears at `path` only if the block ends without an error."""
     partial = path.with_name(f".{path.name}.partial")
     with writable(path):
@@ -78,7 +72,7 @@ def readable(path: Path, kind: str) -> Iterator[None]:
 
 def write_bytes(path: Path, *contents: bytes | memoryview) -> None:
     """Write the concatenated `contents` to `path`, atomically."""
-    with _atomic(path) as file:
+    with atomic_file(path) as file:
         for content in contents:
             file.write(content)
 
@@ -189,63 +183,3 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Read the rows of a .csv file with a header."""
     with readable(path, "CSV"), path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, strict=True))
-
-
-def write_npy(path: Path, array: NDArray[Any]) -> None:
-    """Write an array as .npy in C order, so that it can be memory-mapped."""
-    with npy_writer(path, array.shape, array.dtype) as write:
-        for chunk in chunks_of(np.atleast_1d(array)):
-            write(chunk)
-
-
-@contextmanager
-def npy_writer(
-    path: Path, shape: tuple[int, ...], dtype: DTypeLike
-) -> Iterator[Callable[[NDArray[Any]], None]]:
-    """Write an .npy file in several steps; the file appears when the block ends.
-
-    Args:
-        path: the file.
-        shape: the shape of the whole array.
-        dtype: its dtype.
-
-    Yields:
-        A function that appends rows to the array.
-
-    Raises:
-        ValueError: the dtype contains Python objects.
-    """
-    if np.dtype(dtype).hasobject:
-        raise ValueError("an array of Python objects cannot be written")
-    description = np.lib.format.dtype_to_descr(np.dtype(dtype))
-    with _atomic(path) as file:
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": description, "fortran_order": False, "shape": shape}
-        )
-
-        def write(rows: NDArray[Any]) -> None:
-            # NumPy's own writer uses C's buffers, and does not notice a full disk.
-            file.write(np.ascontiguousarray(rows, dtype).data.cast("B"))
-
-        yield write
-
-
-def read_npy(path: Path) -> NDArray[Any]:
-    """Open an .npy file as a read-only memory map."""
-    with readable(path, ".npy array"):
-        with path.open("rb") as file:
-            if np.lib.format.read_magic(file) != (1, 0):  # later versions allow a header of 4 GB
-                raise ValueError("its format version is not 1.0")
-        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    return array
-
-
-def write_pickle(path: Path, array: NDArray[Any]) -> None:
-    """Pickle a plain array, the format that lecture 5 loads."""
-    write_bytes(path, pickle.dumps(np.ascontiguousarray(array), protocol=PICKLE_PROTOCOL))
-
-
-def read_pickle(path: Path) -> NDArray[Any]:
-    """Read a pickled plain array; any other content is rejected, and no code in it runs."""
-    with readable(path, "pickle of a plain array"):
-        return unpickle_array(path.read_bytes())

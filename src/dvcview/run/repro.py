@@ -25,9 +25,10 @@ from dvcview.project.dvc_processes import (
     dvc_processes,
     paths_locked_by_dvc,
 )
+from dvcview.project.lock_copies import keep_copy
 from dvcview.project.params import PARAMS_FILE
 from dvcview.project.root import make_state_folder
-from dvcview.run.lockfile_backup import back_up_lockfile, repair_lockfile
+from dvcview.run.lockfile_repair import repair_lockfile
 from dvcview.run.stage_process import STAGE_LOCKS, acquire
 from dvcview.tracking.execution import PARENT_RUN
 from dvcview.tracking.stage_logger import MODE
@@ -51,7 +52,7 @@ def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
     before = PARAMS_FILE.read_bytes() if PARAMS_FILE.exists() else b""
     with exclusive_run() as lock_fd:
         repair_lockfile()
-        back_up_lockfile()
+        keep_copy(Path.cwd())
         command = [sys.executable, "-m", "dvc", WAIT_FOR_LOCK, *words, *([stage] if stage else [])]
         exit_code = _call(command, lock_fd)
     if not overrides and PARAMS_FILE.exists() and PARAMS_FILE.read_bytes() != before:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from dvcview.console import log
 from dvcview.files.artifacts import writable
 from dvcview.project.dvc_processes import parent_dvc_process
-from dvcview.run.lockfile_backup import back_up_lockfile
+from dvcview.project.lock_copies import keep_copy
 from dvcview.run.stage_inputs import StageInputs
 
 STAGE_LOCKS = Path(".dvcview/stages")
@@ -38,7 +38,7 @@ def stage_process(stage: str, variant: str | None = None) -> Iterator[None]:
             under the new one.
     """
     with stage_lock(f"{stage}@{variant}" if variant else stage):
-        back_up_lockfile()
+        keep_copy(Path.cwd())
         inputs = StageInputs.read(stage, variant)
         yield
         inputs.check_unchanged(stage, variant)

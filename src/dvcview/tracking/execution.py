@@ -1,15 +1,14 @@
 """Executions: the stages that one `dvc repro`, `dvc exp run` or `mlflow run` has started.
 
 DVC gives an execution no id, so the number and creation time of its process identify it. Each
-execution has a folder, `.dvcview/executions/<id>/`, with its description, the event logs of its
-stages, and the dvc.lock before it. The folder is deleted once everything in it is uploaded.
+execution has a folder, `.dvcview/executions/<id>/`, with its description and the event logs of its
+stages. The folder is deleted once everything in it is uploaded.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,18 +21,15 @@ import psutil
 from filelock import FileLock, Timeout
 
 from dvcview.errors import redacted
-from dvcview.files.artifacts import write_bytes, write_json
+from dvcview.files.artifacts import write_json
 from dvcview.project.dvc_processes import parent_dvc_process
-from dvcview.project.git import git_bytes
+from dvcview.project.lock_copies import keep_copy
 from dvcview.project.root import make_state_folder, root_of
-from dvcview.tracking.event_log import SUFFIX, EventLogReader, is_alive, now
+from dvcview.tracking.event_log import SUFFIX, EventLogReader, is_alive
 
 PARENT_RUN = "DVCVIEW_PARENT_RUN"  # the run of `mlflow run`
 EXECUTIONS = Path(".dvcview/executions")
 RECORD = "execution.json"
-LOCK_BEFORE = "dvc.lock.before"
-LOCK_KNOWN = Path(".dvcview/dvc.lock.known")
-LOCKS = Path(".dvcview/locks")
 PROCESS = "recorder.pid"
 FAILED = "failed"  # contains the reason why the recorder cannot upload at the moment
 WARNED = "warned"  # exists once a stage has warned the user
@@ -91,58 +87,15 @@ def this_execution() -> Execution:
 
 
 def begin_execution(execution: Execution, root: Path) -> Path:
-    """The folder of an execution. Its first stage creates it, with the dvc.lock before it."""
+    """The folder of an execution. Its first stage creates it."""
     folder = execution.folder(root)
     make_state_folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORD).exists():
-        write_bytes(folder / LOCK_BEFORE, _lock_before(execution, root))
         write_json(folder / RECORD, asdict(execution))
-    _keep_lock(execution, root)
+    if Path(execution.workspace) == root:
+        keep_copy(root)
     return folder
-
-
-def _keep_lock(execution: Execution, root: Path) -> None:
-    """Copy dvc.lock as the previous stage left it.
-
-    Another execution may overwrite that stage's entry before the recorder has read it.
-    """
-    lock = root / "dvc.lock"
-    if Path(execution.workspace) == root and lock.exists():
-        write_bytes(root / LOCKS / f"{now()}.lock", lock.read_bytes())
-
-
-def locks_after(root: Path, time: int) -> list[str]:
-    """The texts of dvc.lock at the start of the stages that began after `time`, oldest first."""
-    copies = sorted((root / LOCKS).glob("*.lock"), key=lambda file: int(file.stem))
-    return [file.read_text(encoding="utf-8") for file in copies if int(file.stem) >= time]
-
-
-def delete_locks(root: Path) -> None:
-    """Delete the copies of dvc.lock, if nothing is left to upload."""
-    if not read_executions(root):
-        shutil.rmtree(root / LOCKS, ignore_errors=True)
-
-
-def remember_lock(root: Path) -> None:
-    """Copy the project's dvc.lock, which will be the one before the next execution."""
-    lock = root / "dvc.lock"
-    if lock.exists():
-        write_bytes(root / LOCK_KNOWN, lock.read_bytes())
-
-
-def _lock_before(execution: Execution, root: Path) -> bytes:
-    """The dvc.lock before the execution.
-
-    dvc.lock itself is too new: DVC may have restored stages before the first stage runs.
-    """
-    workspace = Path(execution.workspace)
-    if workspace != root:
-        return git_bytes(root, "show", f"{execution.baseline}:./dvc.lock") or b""
-    for lock in (root / LOCK_KNOWN, root / "dvc.lock"):
-        if lock.exists():
-            return lock.read_bytes()
-    return b""
 
 
 def read_executions(root: Path) -> list[Execution]:

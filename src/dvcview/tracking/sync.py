@@ -12,6 +12,7 @@ from dvcview.errors import UserError, first_line, redacted
 from dvcview.files.artifacts import write_bytes, write_json
 from dvcview.project.config import CONFIG_FILE, read_config
 from dvcview.project.git import git, head_commit
+from dvcview.project.lock_copies import keep_copy
 from dvcview.project.lockfile import Pipeline, experiments
 from dvcview.tracking.address import sqlite_file, tracking_uri, unreachable
 from dvcview.tracking.connection import import_mlflow
@@ -21,7 +22,6 @@ from dvcview.tracking.execution import (
     pending_stages,
     read_executions,
     recorder_lock,
-    remember_lock,
     take_over,
 )
 from dvcview.tracking.sync_states import Report
@@ -59,7 +59,7 @@ def sync(root: Path) -> str:
             f"MLflow failed ({first_line(error)}); nothing is lost, try again; details are in "
             f"{ERROR_LOG}"
         ) from None
-    remember_lock(root)
+    keep_copy(root)
     if report.missing:
         raise UserError(
             f"no run was built for {', '.join(report.missing)}: the files are not on this machine; "

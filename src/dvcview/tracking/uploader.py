@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dvcview.files.artifacts import write_bytes
+from dvcview.project.git import git
+from dvcview.project.lock_copies import copies_since, copy_before, delete_old_copies, keep_copy
 from dvcview.project.lockfile import (
     MissingFileError,
     Pipeline,
@@ -21,14 +23,7 @@ from dvcview.project.lockfile import (
     read_states,
 )
 from dvcview.tracking.event_log import SUFFIX, EventLogReader, now
-from dvcview.tracking.execution import (
-    LOCK_BEFORE,
-    Execution,
-    delete_locks,
-    locks_after,
-    pending_stages,
-    remember_lock,
-)
+from dvcview.tracking.execution import Execution, pending_stages, read_executions
 from dvcview.tracking.finalize import finalize_run, log_outs
 from dvcview.tracking.outs import read_outs
 from dvcview.tracking.run_store import RunStore
@@ -86,9 +81,10 @@ class Uploader:
         )
         if self.parent:
             self._log_summary(self.parent, pipeline, report.runs)
-        remember_lock(self.run_store.root)
         shutil.rmtree(self.folder)
-        delete_locks(self.run_store.root)
+        keep_copy(self.run_store.root)
+        if not read_executions(self.run_store.root):
+            delete_old_copies(self.run_store.root)
 
     def _finalize_all(self) -> Pipeline:
         """Finalize the runs of the stages in dvc.lock; returns the pipeline that has it.
@@ -166,7 +162,7 @@ class Uploader:
     def _state_of(self, stage: _Stage, states: Mapping[str, StageState]) -> StageState | None:
         """The state with the parameters and outs of this run, in dvc.lock or a copy of it."""
         begin, outs = stage.event_log.begin, stage.event_log.end["outs"]
-        copies = locks_after(self.run_store.root, stage.event_log.end["time"])
+        copies = copies_since(self.run_store.root, stage.event_log.end["time"])
         for found in itertools.chain([states], map(read_states, copies)):
             for state in found.values():
                 is_same = not outs or all(outs.get(path) == md5 for path, md5 in state.outs.items())
@@ -203,9 +199,16 @@ class Uploader:
             shown = read_outs(state, pipeline, Path(scratch))
             log_outs(self.run_store, run_id, state, pipeline, shown)
 
+    def _lock_before(self) -> str:
+        """The dvc.lock before the execution."""
+        root = self.run_store.root
+        if self.workspace != root:
+            return git(root, "show", f"{self.execution.baseline}:./dvc.lock")
+        return copy_before(root, self.execution.created * 1000)
+
     def _log_summary(self, parent: str, pipeline: Pipeline, runs: dict[str, str]) -> None:
         """Log on the execution's run which stages ran, were restored, or failed."""
-        before = read_states((self.folder / LOCK_BEFORE).read_text(encoding="utf-8"))
+        before = read_states(self._lock_before())
         begun = [stage for stage in self._stages.values() if stage.event_log.begin]
         begun.sort(key=lambda stage: stage.event_log.begin["time"])
         observed = {stage.event_log.begin["stage"]: stage for stage in begun}

@@ -11,16 +11,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from dlvc.arrays.array_files import write_npy, write_pickle
+from dlvc.arrays.dataset import Dataset, save_dataset
 from dlvc.checks.contract import Outs
 from dlvc.checks.contracts import CONTRACTS
-from dlvc.data.dataset import Dataset, save_dataset
 from dlvc.features import FEATURE_NAMES
 from dlvc.features.scaler import Scaler
 from dlvc.models.lenet import LeNet
 from dlvc.params.reader import Params
 from dlvc.training.summary import summarize
 from dlvc.training.weights import write_weights
-from dvcview.files.artifacts import write_csv, write_json, write_npy, write_pickle
+from dvcview.files.artifacts import write_csv, write_json
 from dvcview.project.lockfile import Pipeline, StageState
 from tests.imports import ROOT
 

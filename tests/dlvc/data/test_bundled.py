@@ -5,9 +5,9 @@ import pytest
 from scipy.ndimage import center_of_mass
 from sklearn.datasets import load_digits
 
+from dlvc.arrays.dataset import ARRAYS, Dataset, check_dataset
 from dlvc.data import bundled
 from dlvc.data.bundled import bundled_digits, bundled_photos
-from dlvc.data.dataset import ARRAYS, Dataset, check_dataset
 from dvcview.errors import UserError
 
 MAKERS = pytest.mark.parametrize("make", [bundled_digits, bundled_photos])

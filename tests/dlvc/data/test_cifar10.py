@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
+from dlvc.arrays.dataset import check_dataset
 from dlvc.data import cifar10
 from dlvc.data.cifar10 import load_cifar10, parse_batch, read_members
-from dlvc.data.dataset import check_dataset
 from dvcview.errors import UserError
 from tests.dlvc.data.loopback import Server
 from tests.stress.readers import python2_batch

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dlvc.arrays.dataset import ARRAYS, Dataset, check_dataset, open_dataset, save_dataset
 from dlvc.data import folder
-from dlvc.data.dataset import ARRAYS, Dataset, check_dataset, open_dataset, save_dataset
 from dvcview.errors import UserError
 
 CLASSES = [f"class {c}" for c in "jihgfedcba"]  # not in order

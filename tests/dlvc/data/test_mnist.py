@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from torchvision.datasets import MNIST
 
+from dlvc.arrays.dataset import check_dataset
 from dlvc.data import mnist
-from dlvc.data.dataset import check_dataset
 from dlvc.data.mnist import load_mnist, read_idx
 from dvcview.errors import UserError
 from tests.dlvc.data.loopback import Server

@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
+from dlvc.arrays.dataset import save_dataset
 from dlvc.data.bundled import bundled_photos
-from dlvc.data.dataset import save_dataset
 from dlvc.features import extract, shards
 from dlvc.features.shards import Shards, make_shard
 from dlvc.params.reader import read_params

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dlvc.arrays.array_files import write_npy
 from dlvc.evidence.outs import CIFAR10_CLASSES, Evidence
 from dlvc.models.costs import activation_rows, size_rows
 from dlvc.params.reader import read_params
-from dvcview.files.artifacts import write_csv, write_json, write_npy
+from dvcview.files.artifacts import write_csv, write_json
 from dvcview.project.params import flatten
 from tests.imports import ROOT
 

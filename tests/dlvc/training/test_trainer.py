@@ -112,8 +112,8 @@ def test_a_seed_that_was_ended_goes_on_where_it_was(training, monkeypatch, capsy
 
 
 def test_images_and_features_are_loaded_as_they_are_kept(tmp_path):
-    from dlvc.data.dataset import Dataset, save_dataset
-    from dvcview.files.artifacts import write_pickle
+    from dlvc.arrays.array_files import write_pickle
+    from dlvc.arrays.dataset import Dataset, save_dataset
 
     rng = np.random.default_rng(2)
     arrays = [

@@ -17,14 +17,10 @@ from ruamel.yaml import YAML
 
 from dvcview.errors import UserError
 from dvcview.project.dvc_processes import RWLOCK
+from dvcview.project.lock_copies import is_complete, keep_copy, newest_copy
 from dvcview.project.lockfile import LOCKFILE
 from dvcview.run import repro as run
-from dvcview.run.lockfile_backup import (
-    BACKUP,
-    back_up_lockfile,
-    is_complete,
-    repair_lockfile,
-)
+from dvcview.run.lockfile_repair import repair_lockfile
 from dvcview.run.repro import exclusive_run
 from dvcview.run.stage_inputs import StageInputs
 from dvcview.run.stage_process import stage_lock
@@ -61,7 +57,7 @@ def dvc_reads(text: bytes) -> bool:
 
 def test_a_lock_that_was_cut_off_anywhere_is_mended_or_such_that_dvc_reads_it():
     LOCKFILE.write_bytes(WHOLE)
-    back_up_lockfile()
+    keep_copy(Path.cwd())
     begin = WHOLE.index(b"  perceptron:")
     places = [*range(0, len(WHOLE), 1997), *range(begin, begin + 2500, 13)]
     for length in places:
@@ -83,7 +79,7 @@ def test_half_an_md5_is_no_whole_lock_be_it_a_number_or_a_text(half):
 
 def test_a_whole_lock_is_left_as_it_is(capsys):
     LOCKFILE.write_bytes(WHOLE)
-    back_up_lockfile()
+    keep_copy(Path.cwd())
     LOCKFILE.write_bytes(WHOLE.replace(b"epochs: 20", b"epochs: 21"))
     before = LOCKFILE.read_bytes()
     repair_lockfile()
@@ -93,14 +89,14 @@ def test_a_whole_lock_is_left_as_it_is(capsys):
 
 def test_a_torn_lock_is_never_kept_as_a_whole_one():
     LOCKFILE.write_bytes(WHOLE)
-    back_up_lockfile()
+    keep_copy(Path.cwd())
     LOCKFILE.write_bytes(WHOLE[:5000] + b"\n  - [")
-    back_up_lockfile()
-    assert BACKUP.read_bytes() == WHOLE
+    keep_copy(Path.cwd())
+    assert newest_copy(Path.cwd()) == WHOLE
 
 
 def test_without_a_kept_one_git_has_it_and_without_git_every_stage_is_new(capsys):
-    LOCKFILE.write_bytes(b"stages: [")
+    LOCKFILE.write_bytes(WHOLE[:100])
     repair_lockfile()
     assert not LOCKFILE.exists()
     assert "removed, so every stage counts as new" in capsys.readouterr().err
@@ -109,6 +105,35 @@ def test_without_a_kept_one_git_has_it_and_without_git_every_stage_is_new(capsys
     repair_lockfile()
     assert LOCKFILE.read_bytes() == WHOLE
     assert "restored from git" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"fit:\n  cmd: python fit.py\n  outs:\n  - path: model\n    md5: 0\n",
+        b"schema: '3.0'\nstages: [\n",
+        b"<<<<<<< HEAD\nschema: '2.0'\n",
+    ],
+    ids=["an older format", "a newer format", "a conflict of git"],
+)
+def test_a_lock_that_dvc_did_not_write_is_left_as_it_is(text):
+    LOCKFILE.write_bytes(text)
+    repair_lockfile()
+    assert LOCKFILE.read_bytes() == text
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{cmd: make}",
+        "{cmd: [make, make install]}",
+        "{cmd: make, deps: [{path: 's3://b/x', etag: abc1, size: 3}], outs: []}",
+    ],
+)
+def test_a_complete_entry_may_lack_deps_outs_and_md5s(entry):
+    text = f"schema: '2.0'\nstages:\n  a: {entry}\n".encode()
+    assert dvc_reads(text)
+    assert is_complete(text)
 
 
 def notes(*numbers: int) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+from dvcview.project.lock_copies import newest_copy
 from dvcview.tracking.execution import (
     RECORD,
     Execution,
@@ -59,13 +60,12 @@ def test_an_experiment_gives_its_name(monkeypatch):
     assert execution.baseline == "a" * 40
 
 
-def test_the_first_stage_keeps_the_lock_that_it_began_with(tmp_path):
-    (tmp_path / "dvc.lock").write_text("before")
+def test_an_execution_is_listed_until_its_folder_is_deleted(tmp_path):
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
     execution = Execution(1, 2.5, "dvc repro", str(tmp_path), None, None, None)
     folder = begin_execution(execution, tmp_path)
-    (tmp_path / "dvc.lock").write_text("after")
     assert begin_execution(execution, tmp_path) == folder
-    assert (folder / "dvc.lock.before").read_text() == "before"
+    assert newest_copy(tmp_path) == (tmp_path / "dvc.lock").read_bytes()
     assert read_executions(tmp_path) == [execution]
     gone = folder.parent / "delivered in this moment"
     gone.mkdir()

@@ -18,11 +18,12 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from dlvc.arrays import array_files
 from dlvc.figures import gallery
 from dlvc.training import weights
 from dvcview.errors import UserError
 from dvcview.files import artifacts
-from tests.dvcview.files.test_pickles import Call
+from tests.dlvc.arrays.test_pickles import Call
 
 
 def figure(number: int) -> Figure:
@@ -36,8 +37,8 @@ WRITE = {
     "bytes": lambda path, n: artifacts.write_bytes(path, b"%d" % n),
     "json": lambda path, n: artifacts.write_json(path, {"n": n, "é": [0.1, None]}),
     "csv": lambda path, n: artifacts.write_csv(path, [{"n": n, "x": 0.1}, {"n": n, "x": 2}]),
-    "npy": lambda path, n: artifacts.write_npy(path, np.full((3, 4), n)),
-    "pickle": lambda path, n: artifacts.write_pickle(path, np.full((3, 4), n / 7)),
+    "npy": lambda path, n: array_files.write_npy(path, np.full((3, 4), n)),
+    "pickle": lambda path, n: array_files.write_pickle(path, np.full((3, 4), n / 7)),
     "weights": lambda path, n: weights.write_weights(path, {"w": torch.full((2, 3), n / 7)}),
     "figure": lambda path, n: gallery.write_figure(path, figure(n)),
 }
@@ -143,8 +144,8 @@ UNWRITABLE = {
     "json of NaN": lambda path: artifacts.write_json(path, {"loss": math.nan}),
     "json of infinity": lambda path: artifacts.write_json(path, {"rows": [{"loss": -math.inf}]}),
     "csv of rows with other keys": lambda path: artifacts.write_csv(path, [{"a": 1}, {"b": 2}]),
-    "npy of objects": lambda path: artifacts.write_npy(path, np.array([object()])),
-    "pickle of a function": lambda path: artifacts.write_pickle(path, np.array([lambda: 0])),
+    "npy of objects": lambda path: array_files.write_npy(path, np.array([object()])),
+    "pickle of a function": lambda path: array_files.write_pickle(path, np.array([lambda: 0])),
     "weights that are none": lambda path: weights.write_weights(path, {"w": 3}),
 }
 
@@ -208,8 +209,8 @@ def test_csv_keeps_every_digit_and_ends_lines_alike_everywhere(tmp_path):
     ids=["C order", "Fortran order", "every third"],
 )
 def test_an_npy_file_is_mapped_into_memory_and_cannot_be_changed(tmp_path, array):
-    artifacts.write_npy(tmp_path / "file", array)
-    read = artifacts.read_npy(tmp_path / "file")
+    array_files.write_npy(tmp_path / "file", array)
+    read = array_files.read_npy(tmp_path / "file")
     assert isinstance(read, np.memmap)
     assert read.flags.c_contiguous
     assert read.dtype == array.dtype
@@ -231,10 +232,10 @@ def test_an_npy_file_is_mapped_into_memory_and_cannot_be_changed(tmp_path, array
     ids=["features", "labels", "Fortran order", "none"],
 )
 def test_a_pickle_is_read_by_ours_and_by_anyone_s(tmp_path, array):
-    artifacts.write_pickle(tmp_path / "file", array)
+    array_files.write_pickle(tmp_path / "file", array)
     with (tmp_path / "file").open("rb") as file:
         plain = pickle.load(file)
-    for read in (plain, artifacts.read_pickle(tmp_path / "file")):
+    for read in (plain, array_files.read_pickle(tmp_path / "file")):
         assert type(read) is np.ndarray
         assert read.dtype == array.dtype
         np.testing.assert_array_equal(read, array)
@@ -242,9 +243,9 @@ def test_a_pickle_is_read_by_ours_and_by_anyone_s(tmp_path, array):
 
 def test_a_memory_map_is_pickled_as_the_plain_array_that_it_shows(tmp_path):
     array = np.arange(12.0).reshape(3, 4)
-    artifacts.write_npy(tmp_path / "npy", array)
-    artifacts.write_pickle(tmp_path / "from a map", artifacts.read_npy(tmp_path / "npy"))
-    artifacts.write_pickle(tmp_path / "from an array", array)
+    array_files.write_npy(tmp_path / "npy", array)
+    array_files.write_pickle(tmp_path / "from a map", array_files.read_npy(tmp_path / "npy"))
+    array_files.write_pickle(tmp_path / "from an array", array)
     assert (tmp_path / "from a map").read_bytes() == (tmp_path / "from an array").read_bytes()
 
 
@@ -252,14 +253,14 @@ def test_a_pickle_that_would_run_something_is_refused_in_one_line_with_its_name(
     marker, path = tmp_path / "marker", tmp_path / "testFeats.pkl"
     path.write_bytes(pickle.dumps(Call(os.system, f"touch '{marker}'")))
     with pytest.raises(UserError, match=r"testFeats\.pkl.*it names 'posix.system'") as caught:
-        artifacts.read_pickle(path)
+        array_files.read_pickle(path)
     one_line(caught)
     assert not marker.exists()
 
 
 READ = {
-    "npy": artifacts.read_npy,
-    "pickle": artifacts.read_pickle,
+    "npy": array_files.read_npy,
+    "pickle": array_files.read_pickle,
     "json": artifacts.read_json,
     "weights": weights.read_weights,
 }
@@ -290,7 +291,7 @@ def test_an_npy_file_of_objects_is_refused(tmp_path):
     evil = np.array([Call(eval, f"open({str(marker)!r}, 'w').close()")], dtype=object)
     np.save(tmp_path / "evil.npy", evil, allow_pickle=True)
     with pytest.raises(UserError, match=r"evil\.npy"):
-        artifacts.read_npy(tmp_path / "evil.npy")
+        array_files.read_npy(tmp_path / "evil.npy")
     assert not marker.exists()
 
 
@@ -312,7 +313,7 @@ def test_an_npy_file_whose_header_lies_is_refused_without_memory(tmp_path, lie):
     (tmp_path / "lie.npy").write_bytes(b"\x93NUMPY\x01\x00" + header + bytes(100))
     tracemalloc.start()
     with pytest.raises(UserError, match=r"lie\.npy.*dvc repro") as caught:
-        artifacts.read_npy(tmp_path / "lie.npy")
+        array_files.read_npy(tmp_path / "lie.npy")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10_000_000
@@ -323,13 +324,13 @@ def test_an_npy_file_that_announces_a_header_of_gigabytes_is_refused_before_it_i
     header = b"\xff\xff\xff\xff{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}"
     (tmp_path / "lie.npy").write_bytes(b"\x93NUMPY\x02\x00" + header + bytes(3))
     with pytest.raises(UserError, match=r"lie\.npy.*format version is not 1\.0"):
-        artifacts.read_npy(tmp_path / "lie.npy")
+        array_files.read_npy(tmp_path / "lie.npy")
 
 
 def test_an_npz_file_is_no_npy_file(tmp_path):
     np.savez(tmp_path / "several.npz", a=np.arange(3))
     with pytest.raises(UserError, match=r"several\.npz"):
-        artifacts.read_npy(tmp_path / "several.npz")
+        array_files.read_npy(tmp_path / "several.npz")
 
 
 TENSORS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlvc.data.dataset import ARRAYS, Dataset, check_dataset, open_dataset, save_dataset
+from dlvc.arrays.dataset import ARRAYS, Dataset, check_dataset, open_dataset, save_dataset
 from dvcview.errors import UserError
 
 

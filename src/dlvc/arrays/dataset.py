@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlvc.arrays.array_files import read_npy, write_npy
+from dlvc.arrays.memmap import chunks_of
 from dvcview.errors import UserError
-from dvcview.files.artifacts import read_json, read_npy, write_json, write_npy
-from dvcview.files.memmap import chunks_of
+from dvcview.files.artifacts import read_json, write_json
 
 Images = NDArray[np.uint8]  # (N, 28, 28) digits or (N, 32, 32, 3) photos
 Labels = NDArray[np.int64]  # (N,), indices into the classes

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dvcview.files.pickles import ALLOWED_NAMES, KINDS, unpickle_array, unpickle_batch
+from dlvc.arrays.pickles import ALLOWED_NAMES, KINDS, unpickle_array, unpickle_batch
 from tests.examples import examples
 
 UNPICKLE = {"array": unpickle_array, "batch": unpickle_batch}
@@ -325,17 +325,17 @@ def test_one_text_cannot_be_used_for_many_arrays():
 
 def test_what_is_allowed_is_what_numpy_writes_and_no_more():
     """The constants are the whole allow-list: a wider one would need a reason here."""
-    assert {
-        "numpy._core.multiarray _reconstruct", "numpy.core.multiarray _reconstruct",
-        "numpy ndarray", "numpy dtype",
-    } == ALLOWED_NAMES  # fmt: skip
+    assert set(ALLOWED_NAMES) == {
+        ("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy", "ndarray"), ("numpy", "dtype"),
+    }  # fmt: skip
     assert all(np.dtype(kind).kind in "biuf" for kind in KINDS)
 
 
 def test_nothing_is_imported_by_a_pickle():
     program = (
         "import sys\n"
-        "from dvcview.files.pickles import unpickle_array\n"
+        "from dlvc.arrays.pickles import unpickle_array\n"
         "before = set(sys.modules)\n"
         "try:\n"
         "    unpickle_array(b'cantigravity\\ngeohash\\n.')\n"
@@ -364,7 +364,7 @@ def test_a_plain_array_comes_back_as_it_was(protocol, array, fortran):
     array = np.asfortranarray(array) if fortran else array
     content = pickle.dumps(array, protocol=protocol)
     if protocol == 5 and b"_frombuffer" in content:
-        with pytest.raises(ValueError, match="_frombuffer"):
+        with pytest.raises(ValueError, match=r"_frombuffer|BYTEARRAY8"):
             unpickle_array(content)
         return
     read = unpickle_array(content)

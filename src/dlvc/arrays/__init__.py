@@ -1,0 +1,1 @@
+"""Arrays and data sets as files: memory-mapped, and read without trusting their content."""
