@@ -86,7 +86,7 @@ def test_a_lectures_page_tells_its_story(page, browser, client, experiment, name
     number = client.get_experiment_by_name(experiment).experiment_id
     browser.open(f"{page}/{view_link(number)}", 1400, 1800)
     browser.wait_for(f"{CURVES}15")
-    sections = ("Over epochs", "Over updates", "Beside the lecture's (dashed)")
+    sections = ("Over epochs", "Over updates", "Beside the published values (dashed)")
     charts = ("test_accuracy", "train_loss", "by_updates/", "published/")
     for expected in (*names, *sections, *charts):
         browser.wait_for(expected)

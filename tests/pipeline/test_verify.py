@@ -23,7 +23,7 @@ def test_after_a_run_everything_is_right_and_metrics_are_as_committed(clone):
 def test_a_clone_without_data_is_checked_as_far_as_it_goes(bare_clone):
     said = bare_clone.call("dvcview", "verify").stdout
     assert "\nnot on this machine: " in said
-    assert " outs; `dvc pull` or `make run` brings them\n" in said
+    assert " outs; `dvc pull` or `dvc repro` brings them\n" in said
     assert "metrics compared with HEAD's, exactly" in said
 
     curves = bare_clone.root / "results/lenet/curves.csv"
