@@ -1,9 +1,10 @@
-"""What is said of the run on the lectures' images is what that run has left."""
+"""The documentation: its tables are those of the kept run, and its links lead somewhere."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,47 @@ def at_the_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize("table", [laptop.figures, laptop.counts])
-def test_the_readme_has_the_tables_of_the_kept_run(table):
-    assert table(laptop.KEPT) in Path("README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("README.md", laptop.accuracies),
+        ("docs/results.md", laptop.figures),
+        ("docs/results.md", laptop.counts),
+    ],
+)
+def test_the_documentation_has_the_tables_of_the_kept_run(page, table):
+    assert table(laptop.KEPT) in Path(page).read_text(encoding="utf-8")
+
+
+def test_the_readme_is_short():
+    assert len(Path("README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def pages() -> list[str]:
+    """The pages that git tracks, except those of the kept run."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [page for page in listed.splitlines() if not page.startswith("docs/laptop/")]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_link_within_the_project_leads_somewhere(page):
+    text = re.sub(r"```.*?```", "", Path(page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith(("http:", "https:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = Path(page).parent / path if path else Path(page)
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
 
 
 def test_its_verdicts_are_those_of_its_page():

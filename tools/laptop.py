@@ -1,8 +1,9 @@
-"""Copy a run of the profile `laptop` to docs/laptop, and print the tables of README.md.
+"""Copy a run of the profile `laptop` to docs/laptop, and print the tables of the documentation.
 
 Run as `python -m tools.laptop [PROJECT]` in this project's folder. PROJECT is the folder of a
 project in which that profile has run: its small files are copied, and its verdicts are written to
-verdicts.md. Without PROJECT, the tables are only printed. A test compares them with README.md.
+verdicts.md. Without PROJECT, the tables are only printed. A test compares them with README.md and
+docs/results.md.
 """
 
 from __future__ import annotations
@@ -60,6 +61,21 @@ def figures(project: Path) -> str:
             number = str(int(lecture.number))
             rows.append((number, what, row.printed, row.ours, str(row.seeds)))
     return markdown(("lecture", "what", "the lecture prints", "here", "seeds"), rows)
+
+
+def accuracies(project: Path) -> str:
+    """The last test accuracy of each training beside the lecture's, as a table in Markdown."""
+    evidence = evidence_in(project)
+    rows = []
+    for lecture in read_lectures(LECTURES):
+        last = {
+            row.stage: row for row in rows_of(evidence, lecture) if row.quantity == "test accuracy"
+        }
+        number = str(int(lecture.number))
+        for row in last.values():
+            what = f"{row.stage}, epoch {row.epoch}"
+            rows.append((number, what, row.printed, row.ours, str(row.seeds)))
+    return markdown(("lecture", "training", "the lecture prints", "here", "seeds"), rows)
 
 
 def counts(project: Path) -> str:
@@ -120,7 +136,7 @@ def main() -> None:
     """Copy the files of PROJECT if it is given, and print the tables."""
     if sys.argv[1:]:
         keep(Path(sys.argv[1]))
-    print(figures(KEPT), counts(KEPT), sep="\n\n")
+    print(accuracies(KEPT), figures(KEPT), counts(KEPT), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def band(label: str, curves: Curves, column: str, printed: Mapping[int, float], 
 
 def draw_charts(evidence: Evidence, lectures: Sequence[Lecture]) -> dict[str, list[dict[str, str]]]:
     """The HTML and the caption of each chart of the report, by the number of the lecture."""
-    charts = Charts(evidence, lectures)
+    charts = Charts(evidence)
     return {
         lecture.number: [vars(picture) for picture in charts.of(lecture)] for lecture in lectures
     }
@@ -39,9 +39,8 @@ def draw_charts(evidence: Evidence, lectures: Sequence[Lecture]) -> dict[str, li
 class Charts:
     """Draws the charts of the lectures and gives each picture a unique name."""
 
-    def __init__(self, evidence: Evidence, lectures: Sequence[Lecture]) -> None:
+    def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._lectures = lectures
         self._count = 0
 
     def of(self, lecture: Lecture) -> list[Picture]:

@@ -17,11 +17,6 @@ def path_from_top(folder: Path) -> tuple[str, str]:
     return to_top or ".", to_folder.strip()
 
 
-def is_tracked(folder: Path, path: str) -> bool:
-    """Whether git tracks a path, or a file in it."""
-    return bool(git(folder, "ls-files", "--", path))
-
-
 def git(folder: Path, *words: str) -> str:
     """The output of git; empty if it fails."""
     return (git_bytes(folder, *words) or b"").decode(errors="replace")

@@ -95,13 +95,10 @@ def _is_complete_entry(entry: object) -> bool:
     """
     match entry:
         case {"cmd": str() | list(), **others}:
-            params = others.get("params", {})
-            if not isinstance(params, dict) or not all(
-                isinstance(v, dict) for v in params.values()
-            ):
-                return False
             files = (others.get("deps", []), others.get("outs", []))
-            return all(isinstance(part, list) and all(map(_has_hash, part)) for part in files)
+            return _is_mapping_of_mappings(others.get("params", {})) and all(
+                isinstance(part, list) and all(map(_has_hash, part)) for part in files
+            )
     return False
 
 
