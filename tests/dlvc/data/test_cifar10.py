@@ -246,7 +246,7 @@ BAD_BATCHES: dict[str, tuple[Callable[[], bytes], str]] = {
         "labels are a list of 1, expected",
     ),
     "a label too large": (lambda: python2_batch(IMAGES_OF_TWO, [1, 10]), "not all integers"),
-    "something that runs": (lambda: b"cos\nsystem\n(S'true'\ntR.", "names 'os.system'"),
+    "something that runs": (lambda: b"cos\nsystem\n(U\x04truetR.", "names 'os.system'"),
     "other data": (
         lambda: python2_batch(IMAGES_OF_TWO, [1, 2]).replace(
             b"M\x02\x00M\x00\x0c", b"M\x00\x0cM\x02\x00"
