@@ -24,6 +24,9 @@ SOURCE = Path(__file__).resolve().parent
 # Allocations between two runs of the garbage collector. Python's default of 700 makes the import of
 # torch 10 % slower, and that of torchvision 20 %.
 GC_THRESHOLD = 100_000
+# Variables of the user that would stop a stage. Matplotlib refuses the backend that notebooks set.
+# With either of the OpenMP variables, the backward pass of a convolution can wait for ever.
+IGNORED = ("MPLBACKEND", "MATPLOTLIBRC", "OMP_DYNAMIC", "OMP_THREAD_LIMIT")
 STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
 
 
@@ -43,6 +46,8 @@ def main() -> None:
     if not reports_itself and _is_portable():
         pin_instructions()
     limit_openmp_spinning()
+    for name in IGNORED:
+        os.environ.pop(name, None)
     gc.set_threshold(GC_THRESHOLD)
 
     module = import_module(f"dlvc.stages.{stage}")

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from dvcview.files.artifacts import write_bytes
@@ -50,3 +51,5 @@ def draw_all(drawings: Sequence[Callable[[], Sources]]) -> Sources:
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the stage, which stops its workers
     exit_with_parent()
+    mpl.rcdefaults()  # whatever the user's matplotlibrc says
+    mpl.rcParams["text.parse_math"] = False  # "$" in the name of a class is no formula

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+
+from dvcview.errors import UserError
+
+# Git sets these in hooks. They would make a call in any folder use the hook's repository.
+REPOSITORY_VARIABLES = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+}  # fmt: skip
+# What the user may have configured for people, and would change what we read.
+PLAIN = ("-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false")
 
 
 def head_commit(folder: Path) -> str | None:
@@ -23,11 +35,22 @@ def git(folder: Path, *words: str) -> str:
 
 
 def git_bytes(folder: Path, *words: str) -> bytes | None:
-    """The output of git as bytes; None if it fails."""
+    """The output of git as bytes; None if it fails.
+
+    Raises:
+        UserError: git refuses to read the repository, because it belongs to another user.
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in REPOSITORY_VARIABLES}
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, check=False, timeout=30
-        )
+            ["git", *PLAIN, "-C", str(folder), *words],
+            capture_output=True, check=False, timeout=30, env={**environment, "LC_ALL": "C"},
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
+    if done.returncode and b"dubious ownership" in done.stderr:
+        raise UserError(
+            f"git does not read {folder}, because it belongs to another user; if you trust it, "
+            f"run: git config --global --add safe.directory {folder.resolve()}"
+        )
     return done.stdout if done.returncode == 0 else None

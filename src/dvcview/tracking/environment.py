@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dvcview.errors import redacted
+from dvcview.errors import UserError, redacted
 from dvcview.project.git import git, head_commit
 from dvcview.project.lockfile import LOCKFILE, read_states
 
@@ -23,7 +23,10 @@ MAX_DIFF = 1_000_000  # characters
 
 def capture_environment(device: str, *, in_experiment: bool = False) -> dict[str, Any]:
     """The "tags" by name, the "commit", and the changes of the working tree as "diff"."""
-    commit, diff = git_state(Path.cwd(), in_experiment=in_experiment)
+    try:
+        commit, diff = git_state(Path.cwd(), in_experiment=in_experiment)
+    except UserError:  # `dvcview sync` reports it; a stage goes on
+        commit, diff = None, ""
     tags = {
         "device": device,
         "python": platform.python_version(),
@@ -71,7 +74,7 @@ def git_state(folder: Path, *, in_experiment: bool = False) -> tuple[str | None,
     outs = [f":(exclude,literal){out}" for out in _outs(folder)]
     paths = [".", *(f":(exclude,glob){name}" for name in ignored), *outs]
     shown = [*paths, *(f":(exclude,glob){name}" for name in PRIVATE)]
-    diff = redacted(git(folder, "diff", "HEAD", "--", *shown))
+    diff = redacted(git(folder, "diff", "--no-ext-diff", "HEAD", "--", *shown))
     private = [f":(glob){name}" for name in PRIVATE]
     for name in git(folder, "diff", "--name-only", "HEAD", "--", *private).splitlines():
         diff += f"changed, not in this diff: {name}\n"
