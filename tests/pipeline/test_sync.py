@@ -62,6 +62,20 @@ def test_a_run_that_somebody_deleted_comes_back(done):
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("tag", ["dvcview.event_log", "dvcview.building"])
+def test_a_second_run_that_a_kill_has_left_is_deleted(done, tag):
+    """A server that is killed can create a run, and the client that asked for it another one."""
+    (run,) = done.runs("lenet")
+    identity = run.data.tags["dvcview.state" if tag.endswith("building") else tag]
+    experiment = run.info.experiment_id
+    left = done.client.create_run(experiment, tags={tag: identity, "stage": "lenet"})
+    other = done.client.create_run(experiment, tags={tag: "0", "stage": "lenet"})
+    done.sync()
+    found = {run.info.run_id for run in done.runs("lenet")}
+    assert found == {run.info.run_id, other.info.run_id}
+    assert left.info.run_id not in found
+
+
 def test_a_stage_from_dvcs_cache_gets_its_run_under_the_execution_that_brought_it(done):
     """Back to an earlier value: DVC restores, and no code of the stage runs."""
     (old,) = done.runs("perceptron")

@@ -12,7 +12,7 @@ from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 from dvcview.tracking.environment import git_state
 from dvcview.tracking.event_log import now
 from dvcview.tracking.outs import Shown, read_outs
-from dvcview.tracking.run_store import RunStore, reference_points, valid_name
+from dvcview.tracking.run_store import FINISHED, RunStore, reference_points, valid_name
 from dvcview.tracking.tags import (
     BUILDING,
     REPEATS,
@@ -22,8 +22,6 @@ from dvcview.tracking.tags import (
     restoring,
     stage_tags,
 )
-
-FINISHED = " and attributes.status = 'FINISHED'"
 
 
 def finalize_run(

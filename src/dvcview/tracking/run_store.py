@@ -18,13 +18,14 @@ from dvcview.tracking.displays import Displays, Experiment, References
 from dvcview.tracking.event_log import now
 from dvcview.tracking.execution import Execution
 from dvcview.tracking.saved_view import AXIS, PUBLISHED, VIEW_TAG, saved_view, view_link
-from dvcview.tracking.tags import BUILDING, EVENT_LOG, EXECUTION, git_tags, stage_tags
+from dvcview.tracking.tags import BUILDING, EVENT_LOG, EXECUTION, STATE, git_tags, stage_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 # MLflow's limits for one call.
 MAX_METRICS, MAX_PARAMS_OR_TAGS = 1000, 100
+FINISHED = " and attributes.status = 'FINISHED'"  # a condition for `find`
 CURRENT = "current"  # alias of the model version whose state is in dvc.lock
 NOT_IN_A_NAME = re.compile(r"[^\w\-. /:]")  # characters that MLflow does not allow
 LONGEST_NAME = 250
@@ -212,15 +213,20 @@ class RunStore:
                 self.client.set_registered_model_alias(version.name, CURRENT, version.version)
 
     def end_abandoned(self) -> None:
-        """End the runs of a sync that was killed while it built them."""
+        """Delete runs that another run has replaced, and end those of a killed sync.
+
+        A server that is killed, or a client, can leave a second run for the same stage or state.
+        """
         experiments = [found.experiment_id for found in self.client.search_experiments()]
         an_hour_ago = now() - 3_600_000
-        for run in self.client.search_runs(
-            experiments,
-            f"attributes.status = 'RUNNING' and attributes.start_time < {an_hour_ago} "
-            f"and tags.`{BUILDING}` LIKE '%'",
-        ):
-            self.client.set_terminated(run.info.run_id, "KILLED")
+        for tag, replaced_by in ((BUILDING, STATE), (EVENT_LOG, EVENT_LOG), (EXECUTION, EXECUTION)):
+            running = f"attributes.status = 'RUNNING' and tags.`{tag}` LIKE '%'"
+            for run in self.client.search_runs(experiments, running):
+                run_id, value = run.info.run_id, run.data.tags[tag]
+                if self.find(run.info.experiment_id, replaced_by, value, FINISHED):
+                    self.client.delete_run(run_id)
+                elif tag == BUILDING and run.info.start_time < an_hour_ago:
+                    self.client.set_terminated(run_id, "KILLED")
 
     def close(self, run_id: str, end: Mapping[str, Any]) -> None:
         """End a run with the status and the error of its stage."""
