@@ -322,6 +322,16 @@ def test_a_stage_can_be_watched_while_it_runs(tmp_path):
     assert names == {"live", "live executions", "Default"}
 
 
+def test_a_parent_run_that_is_gone_is_replaced_by_one_of_the_execution(tmp_path):
+    """A shell keeps `MLFLOW_RUN_ID` after the run is deleted, or the store is another one."""
+    project = Foreign.make(tmp_path / "live", LIVE)
+    assert SYNCED in project.shell("dvcview run", MLFLOW_RUN_ID="0" * 32)
+    (run,) = project.runs()["fit"]
+    parent = project.client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert (parent.info.run_name, parent.info.status) == ("dvc repro", "FINISHED")
+    assert project.shell("dvcview sync") == AGAIN
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

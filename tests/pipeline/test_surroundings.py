@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 pytestmark = pytest.mark.full
@@ -22,4 +24,29 @@ def test_variables_and_configuration_files_change_no_byte(done, tmp_path):
         "repro", "--force", "--single-item", "lenet", "densenet", "figures",
         **VARIABLES, XDG_CONFIG_HOME=str(tmp_path),
     )  # fmt: skip
+    assert (done.root / "dvc.lock").read_bytes() == lock
+
+
+ALONE = (
+    "unshare",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    *(["--map-root-user"] if os.getuid() else []),
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("dvc", "repro", "--force", "--single-item", "costs", "figures"),
+        ("python", "-c", "from dvc.cli import main; main(['repro', '--force', '-s', 'costs'])"),
+        ("dvc", "exp", "run", "--force", "--single-item", "costs"),
+        ("dlvc", "run", "costs"),
+    ],
+    ids=["dvc repro", "dvc within a program", "dvc exp run", "dlvc run"],
+)
+def test_a_pipeline_runs_as_process_1_of_a_container(done, words):
+    lock = (done.root / "dvc.lock").read_bytes()
+    done.call(*ALONE, *words)
     assert (done.root / "dvc.lock").read_bytes() == lock

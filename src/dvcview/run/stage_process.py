@@ -79,23 +79,35 @@ def exit_with_dvc() -> None:
         return
     found = parent_dvc_process()
     # None is found if DVC runs within another program, or has already ended.
-    parent = found[0] if found else psutil.Process().parent()
-    if parent is None or parent.pid == 1:
-        _terminate()
-    else:
-        _exit_with(parent, "the dvc that started this stage has ended: the stage stops")
+    parent = found[0] if found else _living_parent()
+    _exit_with(parent, "the dvc that started this stage has ended: the stage stops")
 
 
 def exit_with_parent() -> None:
     """Terminate this process when the process that started it has ended."""
+    _exit_with(_living_parent(), "the launcher of this process has ended: the process stops")
+
+
+def _living_parent() -> psutil.Process | None:
+    """The parent of this process; None if it has already ended, so that init is the parent.
+
+    In a container, the program that was started is process 1 and can well be the parent.
+    """
     parent = psutil.Process().parent()
-    if parent is None or parent.pid == 1:
+    if parent is None or parent.pid != 1:
+        return parent
+    try:
+        is_python = Path(parent.cmdline()[0]).name.startswith("python")
+    except (psutil.Error, IndexError):
+        return None
+    return parent if is_python else None
+
+
+def _exit_with(process: psutil.Process | None, message: str) -> None:
+    if process is None:
         _terminate()
-    else:
-        _exit_with(parent, "the launcher of this process has ended: the process stops")
+        return
 
-
-def _exit_with(process: psutil.Process, message: str) -> None:
     def wait() -> None:
         process.wait()
         log(message)

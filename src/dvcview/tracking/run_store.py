@@ -98,9 +98,20 @@ class RunStore:
             run = self.client.create_run(experiment, start, tags, name)
         return str(run.info.run_id)
 
+    def has_run(self, run_id: str | None) -> bool:
+        """Whether this store has a run. `MLFLOW_RUN_ID` may name one of another store."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return bool(run_id and self.client.get_run(run_id))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return False
+            raise
+
     def open_parent(self, execution: Execution) -> str | None:
         """The run of an execution; None for a stage that was started without DVC."""
-        if execution.parent_run:
+        if self.has_run(execution.parent_run):
             return execution.parent_run
         if execution.manual:
             return None

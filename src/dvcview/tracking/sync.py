@@ -95,7 +95,8 @@ def _sync(root: Path) -> Report:
     busy = {execution.experiment for execution in running}
     quiet = [found for found in experiments(root) if found.name not in busy]
     here = [] if any(Path(e.workspace) == root for e in running) else [Pipeline(root, root, None)]
-    parent = os.environ.get(PARENT_RUN)
+    named = os.environ.get(PARENT_RUN)
+    parent = named if run_store.has_run(named) else None
     report = sync_states(run_store, [*here, *quiet], parent, pending_stages(root))
     if parent and report.built:
         run_store.log_summary(parent, {"restored": report.built}, report.runs)

@@ -223,7 +223,7 @@ class Uploader:
         self.run_store.log_summary(parent, summary, runs | own_runs)
         if self.execution.experiment:
             self.run_store.log(parent, tags={"dvc.experiment": self.execution.experiment})
-        if not self.execution.parent_run:  # MLflow ends the run of `mlflow run` itself
+        if parent != self.execution.parent_run:  # MLflow ends the run of `mlflow run` itself
             outcomes = {stage.outcome for stage in observed.values()}
             worst = next((s for s in ("FAILED", "KILLED") if s in outcomes), "FINISHED")
             self.run_store.client.set_terminated(parent, worst)
