@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -9,14 +10,16 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
-from dvcview.errors import UserError
+from dvcview.errors import UserError, not_writable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 Handler = Any  # a function of number and frame, SIG_IGN, SIG_DFL, or what C code has set
 
 
 def run_command(main: Callable[[], None]) -> NoReturn:
-    """Call `main` and end the process; a `UserError` prints one line and exits with code 2.
+    """Call `main` and end the process; a `UserError`, or a full disk, prints one line and
+    exits with code 2.
 
     Ctrl-C and SIGTERM raise an exception, so that `main` can clean up. Further signals do not
     interrupt the clean-up. A signal that the parent process has set to be ignored (Ctrl-C, for a
@@ -31,6 +34,12 @@ def run_command(main: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(128 + signal.SIGINT) from None
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        # A library, such as Numba, has written into a cache of its own.
+        print(f"error: {not_writable(error.filename or 'a cache', error)}", file=sys.stderr)
+        raise SystemExit(2) from None
     # All files are written. Python would take half a second to free what torch has imported.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -34,6 +34,15 @@ class UserError(Exception):
         super().__init__(redacted(message))
 
 
+def not_writable(path: object, error: OSError) -> UserError:
+    """The error for a file that the system did not let us write."""
+    return UserError(
+        f"{path}: cannot be written ({error.strerror or first_line(error)}); free disk space or "
+        "grant write access, then run the same command again. `dvc checkout` restores earlier "
+        "results"
+    )
+
+
 def first_line(error: BaseException) -> str:
     """The message of an exception, as `one_line` returns it; its type if it has no message.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -40,7 +41,20 @@ def test_a_command_without_a_mistake_says_what_it_says_and_ends():
     assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "err\n")
 
 
-@pytest.mark.parametrize("error", [ValueError("ours"), SystemExit(3)])
+def test_a_full_disk_under_a_library_is_one_line(capsys):
+    def main() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(SystemExit) as caught:
+        run_command(main)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: a cache: cannot be written (No space left on device); free disk")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), OSError(errno.EIO, "x"), SystemExit(3)])
 def test_everything_else_goes_on_as_it_was(error, capsys):
     def main() -> None:
         raise error

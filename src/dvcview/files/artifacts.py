@@ -22,7 +22,7 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent
 
-from dvcview.errors import UserError, first_line, one_line
+from dvcview.errors import UserError, first_line, not_writable, one_line
 
 LARGEST_YAML = 20_000  # characters, five times params.yaml; parsing takes half a second
 MOST_BRACKETS = 500  # the parser's time grows with the square of the nesting depth
@@ -35,11 +35,7 @@ def writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror or first_line(error)}); free disk space "
-            "or grant write access, then run the same command again. `dvc checkout` restores "
-            "earlier results"
-        ) from None
+        raise not_writable(path, error) from None
 
 
 @contextmanager
