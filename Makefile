@@ -11,7 +11,8 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run report verify sync bench test test-full lint audit ui plots experiments database database-stop server lock clean
+.PHONY: help run report verify sync bench test test-full lint audit ui plots experiments database database-stop server \
+	kills stress lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from dvcview.console import run_command
@@ -32,7 +33,9 @@ def _main() -> None:
     server.add_argument("--host", default="127.0.0.1")
     server.add_argument("--port", default="5000")
     arguments = parser.parse_args()
-    _run(arguments, find_root(Path.cwd()))
+    root = find_root(Path.cwd())
+    sys.path.insert(0, str(root))  # for the functions that dvcview.yaml names
+    _run(arguments, root)
 
 
 def _run(arguments: argparse.Namespace, root: Path) -> None:

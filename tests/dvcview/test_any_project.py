@@ -332,6 +332,96 @@ def test_a_parent_run_that_is_gone_is_replaced_by_one_of_the_execution(tmp_path)
     assert project.shell("dvcview sync") == AGAIN
 
 
+ODD = {
+    "dvc.yaml": """
+stages:
+  fit:
+    cmd: python fit.py
+    deps: [fit.py]
+    outs:
+      - dvclive/metrics.json: {cache: false}
+      - dvclive/plots
+      - OUTSIDE/model.bin: {cache: false}
+    metrics: [train/metrics.json, test/metrics.json]
+    plots: [train/roc.CSV, test/roc.csv, pandas.csv]
+""",
+    "dvclive/dvc.yaml": """
+metrics: [metrics.json]
+plots:
+  - plots/metrics: {x: step}
+""",
+    "fit.py": """
+from pathlib import Path
+for n, part in enumerate(("train", "test")):
+    Path(part).mkdir(exist_ok=True)
+    Path(part, "metrics.json").write_text('{"acc": 0.%d}' % n)
+    Path(part, f"roc.{'csv' if n else 'CSV'}").write_text(f"fpr,tpr\\n0,{n}\\n")
+Path("pandas.csv").write_text(",a (b),x//y\\n0,1,2\\n1,3,4\\n")
+Path("OUTSIDE/model.bin").write_bytes(b"m")
+Path("dvclive/plots/metrics").mkdir(parents=True, exist_ok=True)
+Path("dvclive/metrics.json").write_text('{"f1": 0.5}')
+Path("dvclive/plots/metrics/loss.tsv").write_text("step\\tloss\\n10\\t0.5\\n20\\t0.25\\n")
+""",
+}
+
+
+def test_odd_names_and_places_stop_nothing(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    files = {name: text.replace("OUTSIDE", str(outside)) for name, text in ODD.items()}
+    project = Foreign.make(tmp_path / "odd", files)
+    project.run()
+    assert SYNCED in project.shell("dvcview sync", MLFLOW_TRACKING_URI="sqlite:///mlflow.db")
+    run = project.only_runs()["fit"]
+    assert run.data.metrics["train/metrics/acc"] == 0.0
+    assert run.data.metrics["test/metrics/acc"] == 0.1
+    assert (run.data.metrics["train/roc/tpr"], run.data.metrics["test/roc/tpr"]) == (0.0, 1.0)
+    assert project.curve(run, "a _b_") == [(0, 1.0), (1, 3.0)]
+    assert project.curve(run, "x/_/y") == [(0, 2.0), (1, 4.0)]
+    assert run.data.metrics["f1"] == 0.5
+    assert project.curve(run, "loss") == [(10, 0.5), (20, 0.25)]
+
+
+TWINS = {
+    f"{folder}/{name}": text.replace("RATE", rate)
+    for folder, rate in (("a", "0.1"), ("b", "0.2"))
+    for name, text in {
+        "dvc.yaml": "stages:\n  fit:\n    cmd: python fit.py\n    deps: [fit.py]\n"
+        "    outs: [model.txt]\n",
+        "fit.py": "from pathlib import Path\nimport dvcview\nwith dvcview.stage_run() as run:\n"
+        "    Path('model.txt').write_text('RATE')\n    run.log_metrics({'rate': RATE}, 1)\n",
+    }.items()
+}
+
+
+def test_two_stages_of_one_name_are_told_apart_while_they_run(tmp_path):
+    project = Foreign.make(tmp_path / "twins", TWINS)
+    project.run()
+    project.shell("dvcview sync")
+    runs = project.only_runs()
+    assert {stage: run.data.metrics["rate"] for stage, run in runs.items()} == {
+        "a/dvc.yaml:fit": 0.1, "b/dvc.yaml:fit": 0.2,
+    }  # fmt: skip
+    project.shell("cd b && echo '# changed' >> fit.py && dvc repro --quiet && dvcview sync")
+    assert len(project.runs()["b/dvc.yaml:fit"]) == 2
+    assert len(project.runs()["a/dvc.yaml:fit"]) == 1
+
+
+def test_an_experiment_that_dvc_cannot_read_is_named_and_the_others_are_shown(tmp_path):
+    files = {
+        "dvc.yaml": "vars: [local.yaml]\nstages:\n  fit:\n    cmd: echo ${rate} > out.txt\n"
+        "    outs: [out.txt]\n",
+        "local.yaml": "rate: 1\n",
+        ".gitignore": "/local.yaml\n",
+    }
+    project = Foreign.make(tmp_path / "vars", files)
+    project.run()
+    project.shell("dvc exp run --quiet --force --name unreadable")
+    said = project.shell("dvcview sync")
+    assert "the experiment unreadable is not shown: DVC cannot read" in said
+    assert set(project.only_runs()) == {"fit"}
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

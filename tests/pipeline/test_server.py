@@ -301,7 +301,7 @@ def test_a_busy_port_is_one_line(refused):
 
 
 def test_no_postgresql_is_one_line(refused, monkeypatch, tmp_path):
-    assert "run `make database`" in refused("server", "--port", str(free_port()))
+    assert "run `dvcview database start`" in refused("server", "--port", str(free_port()))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(cluster, "DEBIAN", tmp_path)
     assert "Debian, Ubuntu: postgresql" in refused("database", "start")

@@ -60,7 +60,7 @@ def _import(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
         raise UserError(
             f"{CONFIG_FILE}: {truncate(name)} cannot be imported ({error}); allowed: module:name "
             "of a module on Python's path"

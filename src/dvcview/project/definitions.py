@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -64,14 +65,12 @@ def _definitions(repo: Any) -> Definitions:
     added: dict[str, dict[str, str]] = {}
     metrics: set[str] = set()
     plots: dict[str, str | None] = {}
-    files: dict[str, Any] = {}
     for stage in repo.index.stages:
         file = _relative(repo, stage.path)
         if not getattr(stage, "name", None):  # a .dvc file of `dvc add` or `dvc import`
             outs = [out for out in stage.outs if out.hash_info.name == "md5"]
             added[file] = {_relative(repo, out.fs_path): out.hash_info.value for out in outs}
             continue
-        files[file] = stage.dvcfile
         stages.setdefault(file, {})[stage.name] = _relative(repo, stage.wdir)
         for out in stage.outs:
             if out.protocol != "local":
@@ -81,11 +80,16 @@ def _definitions(repo: Any) -> Definitions:
             if out.plot:
                 declared = out.plot if isinstance(out.plot, dict) else {}
                 plots[_relative(repo, out.fs_path)] = _column(declared.get("x"))
-    for file, dvcfile in files.items():
-        here = PurePosixPath(file).parent
-        metrics |= {str(here / path) for path in dvcfile.metrics}
-        for path, x in _top_level_plots(dvcfile.plots):
-            plots.setdefault(str(here / path), x)
+    # The lists at the top level of each dvc.yaml, also of one without stages, such as DVCLive's.
+    # DVC keeps them in these two attributes (DVC 3.67, `Index.from_file`).
+    for file, paths in repo.index._metrics.items():
+        here = posixpath.dirname(_relative(repo, file))
+        metrics |= {posixpath.normpath(posixpath.join(here, path)) for path in paths}
+    for file, declared in repo.index._plots.items():
+        here = posixpath.dirname(_relative(repo, file))
+        for path, x in _top_level_plots(declared):
+            plot = posixpath.normpath(posixpath.join(here, path))
+            plots[plot] = x or plots.get(plot)
     return Definitions(stages, added, frozenset(metrics), plots)
 
 

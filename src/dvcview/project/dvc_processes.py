@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from dvcview.project.root import root_of
+
 RWLOCK = Path(".dvc/tmp/rwlock")
 WAIT_FOR_LOCK = "--wait-for-lock"  # without it, DVC gives up after three seconds
 PROGRAM = re.compile(r"^\S*/(dvc|__main__\.py) ")  # the beginning of a command line in the rwlock
@@ -51,7 +53,9 @@ def dvc_processes(folder: Path) -> dict[psutil.Process, str]:
     for process in psutil.process_iter():
         command = _dvc_command(process) or ""
         try:
-            if not CHANGES_LOCKFILE.isdisjoint(command.split()) and process.cwd() == str(folder):
+            if CHANGES_LOCKFILE.isdisjoint(command.split()):
+                continue
+            if root_of(Path(process.cwd())) == folder:
                 found[process] = command
         except psutil.Error:
             continue

@@ -55,8 +55,9 @@ class StageState:
 
     @property
     def folder(self) -> Path:
-        """The folder of all outs; the out itself if there is only one."""
-        return Path(os.path.commonpath(self.outs)) if self.outs else Path()
+        """The folder of all outs within the project; the out itself if there is only one."""
+        inside = [out for out in self.outs if not out.startswith(("/", "../"))]
+        return Path(os.path.commonpath(inside)) if inside else Path()
 
     @property
     def params(self) -> dict[str, Any]:

@@ -145,7 +145,9 @@ def _call(command: Sequence[str], lock_fd: int) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 128 + received[0] if received and exit_code else exit_code
+    if received and exit_code:
+        return 128 + received[0]
+    return 128 - exit_code if exit_code < 0 else exit_code  # a signal has ended DVC itself
 
 
 def _interrupt(pid: int) -> None:

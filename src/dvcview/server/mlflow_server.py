@@ -106,7 +106,7 @@ def _admin_password(host: str) -> str | None:
 def _check_address(host: str, port: str) -> None:
     """Check that the server can listen there; MLflow reports it late, among other lines."""
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
-        raise UserError(f"the port is {port or 'empty'}; allowed: 1 to 65535, as in PORT=5000")
+        raise UserError(f"the port is {port or 'empty'}; allowed: 1 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -117,7 +117,7 @@ def _check_address(host: str, port: str) -> None:
     except OSError as error:
         raise UserError(
             f"cannot listen on {host} port {port}: {error.strerror}; "
-            "choose others with HOST=... PORT=..."
+            "choose others with --host and --port"
         ) from None
 
 
@@ -131,7 +131,8 @@ def _database_address(root: Path) -> URL:
         folder = database_folder(root)
         if not folder.exists():
             raise UserError(
-                f"there is no database yet; run `make database`, or set one: {DATABASE}={FORM}"
+                "there is no database yet; run `dvcview database start`, or set one: "
+                f"{DATABASE}={FORM}"
             )
         return database_url(folder)
     invalid = UserError(f"{DATABASE} is not a valid address; expected {FORM}")
@@ -159,7 +160,7 @@ def _check_database(url: URL) -> None:
         for secret in (url.password, url.query.get("password")):
             if secret:
                 reason = reason.replace(str(secret), "***")
-        hint = f"check {DATABASE}" if os.environ.get(DATABASE) else "try `make database`"
+        hint = f"check {DATABASE}" if os.environ.get(DATABASE) else "try `dvcview database start`"
         raise UserError(f"PostgreSQL does not answer; {hint} ({reason})") from None
     finally:
         engine.dispose()

@@ -50,7 +50,7 @@ def run_database(root: Path, action: str) -> int:
     folder = database_folder(root)
     if action == "start":
         start_database(folder)
-        print(f"PostgreSQL is running in {folder}; `make database-stop` stops it")
+        print(f"PostgreSQL is running in {folder}; `dvcview database stop` stops it")
     elif stop_database(folder):
         print("PostgreSQL has stopped")
     else:
@@ -142,8 +142,8 @@ def _create_cluster(programs: Path, folder: Path) -> None:
         raise UserError(f"PostgreSQL cannot create a cluster in {folder}: {reason}")
     user = pwd.getpwuid(os.geteuid()).pw_name
     files = {
-        "pg_hba.conf": "local all all peer map=dlvc\n",
-        "pg_ident.conf": f'dlvc "{user}" {SUPERUSER}\ndlvc "{user}" {NAME}\n',
+        "pg_hba.conf": "local all all peer map=dvcview\n",
+        "pg_ident.conf": f'dvcview "{user}" {SUPERUSER}\ndvcview "{user}" {NAME}\n',
         "postgresql.conf": (partial / "postgresql.conf").read_text(encoding="utf-8") + SETTINGS,
     }
     for name, content in files.items():

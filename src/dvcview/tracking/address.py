@@ -19,8 +19,13 @@ TIMEOUT = 2  # seconds that a stage waits for an answer
 
 
 def tracking_uri(root: Path) -> str:
-    """`MLFLOW_TRACKING_URI` if it is set, else a SQLite file in the project's folder."""
-    return os.environ.get(TRACKING_URI) or f"sqlite:///{root.resolve() / 'mlflow.db'}"
+    """`MLFLOW_TRACKING_URI` if it is set, else a SQLite file in the project's folder.
+
+    The path of a SQLite file may be relative to the project's folder.
+    """
+    uri = os.environ.get(TRACKING_URI) or "sqlite:///mlflow.db"
+    file = sqlite_file(uri)
+    return uri if file is None else f"sqlite:///{root.resolve() / file}"
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -7,6 +7,7 @@ killed stage has no `end`. Appending a line takes microseconds and needs no serv
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,9 @@ class EventLog:
     """Writes the events of one stage."""
 
     def __init__(self, folder: Path, stage: str) -> None:
-        self.path = folder / f"{stage}-{now()}{SUFFIX}"
+        # The name of a stage can contain slashes, such as `fit/dvc.yaml:train`.
+        name = re.sub(r"[^\w.@-]", "_", stage)
+        self.path = folder / f"{name}-{now()}{SUFFIX}"
         self._file = self.path.open("x", encoding="utf-8")
         self.events = 0
 

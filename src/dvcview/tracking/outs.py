@@ -9,7 +9,7 @@ import math
 import shutil
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -60,15 +60,14 @@ def read_outs(state: StageState, pipeline: Pipeline, scratch: Path) -> Shown:
     definitions = pipeline.definitions
     values: dict[str, dict[str, Any]] = {}
     tables: dict[str, tuple[str | None, list[dict[str, float]]]] = {}
+    names = _short_names(copies)
     for path, copy in copies.items():
         plot = definitions.plot_of(path)
         try:
             if path in definitions.metrics:
-                values[path] = read_values(copy)
-            elif plot is not None and copy.suffix in TABLES:
-                x = plot[1]
-                name = PurePosixPath(path).relative_to(PurePosixPath(plot[0]).parent)
-                tables[str(name.with_suffix(""))] = (x, read_table(copy))
+                values[names[path]] = read_values(copy)
+            elif plot is not None and copy.suffix.lower() in TABLES:
+                tables[names[path]] = (plot[1], read_table(copy))
         except UserError as error:
             log(f"{path}: MLflow shows no values of it ({error})")
     every = _joined(values)
@@ -89,7 +88,7 @@ def _files(state: StageState, pipeline: Pipeline) -> dict[str, Path]:
         chosen = {
             path: one
             for path, one in inside.items()
-            if Path(path).suffix in PICTURES | TEXTS or path in declared.metrics
+            if Path(path).suffix.lower() in PICTURES | TEXTS or path in declared.metrics
         }
         if len(chosen) <= MOST_FILES:
             shown |= chosen
@@ -104,17 +103,37 @@ def _files(state: StageState, pipeline: Pipeline) -> dict[str, Path]:
 
 
 def _artifact_path(path: str, state: StageState) -> str:
+    """The path of a file among the artifacts; for a file outside of the project its name."""
     folder = state.folder
     base = folder.parent if path == folder.as_posix() else folder
-    return Path(path).relative_to(base).as_posix()
+    is_outside = path.startswith(("/", "../"))
+    return Path(path).name if is_outside else Path(path).relative_to(base).as_posix()
+
+
+def _short_names(paths: Iterable[str]) -> dict[str, str]:
+    """The shortest ends of paths, without suffix, that tell all files apart; by path.
+
+    >>> _short_names(["live/loss.csv", "a/roc.csv", "b/roc.csv"])
+    {'live/loss.csv': 'loss', 'a/roc.csv': 'a/roc', 'b/roc.csv': 'b/roc'}
+    """
+    parts = {path: PurePosixPath(path).with_suffix("").parts for path in paths}
+    names = {}
+    for path, own in parts.items():
+        others = [other for there, other in parts.items() if there != path]
+        length = next(
+            (n for n in range(1, len(own)) if all(other[-n:] != own[-n:] for other in others)),
+            len(own),
+        )
+        names[path] = "/".join(own[-length:])
+    return names
 
 
 def read_values(file: Path) -> dict[str, Any]:
     """The values of a file of metrics (JSON, YAML or TOML) with flat names; lists are left out."""
-    if file.suffix == ".toml":
+    if file.suffix.lower() == ".toml":
         with readable(file, "TOML"):
             content: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-    elif file.suffix in {".yaml", ".yml"}:
+    elif file.suffix.lower() in {".yaml", ".yml"}:
         content = read_yaml(file)
     else:
         with readable(file, "JSON"):
@@ -125,11 +144,12 @@ def read_values(file: Path) -> dict[str, Any]:
 
 def read_table(file: Path) -> list[dict[str, float]]:
     """The numbers in each row of a table: CSV, TSV, or a list of objects in JSON or YAML."""
-    if file.suffix in {".csv", ".tsv"}:
-        with readable(file, file.suffix[1:].upper()):
+    suffix = file.suffix.lower()
+    if suffix in {".csv", ".tsv"}:
+        with readable(file, suffix[1:].upper()):
             text = io.StringIO(file.read_text(encoding="utf-8"), newline="")
-            rows: Any = list(csv.DictReader(text, delimiter="\t" if file.suffix == ".tsv" else ","))
-    elif file.suffix == ".json":
+            rows: Any = list(csv.DictReader(text, delimiter="\t" if suffix == ".tsv" else ","))
+    elif suffix == ".json":
         with readable(file, "JSON"):
             rows = json.loads(file.read_text(encoding="utf-8"))
     else:
@@ -139,7 +159,8 @@ def read_table(file: Path) -> list[dict[str, float]]:
     if not isinstance(rows, list):
         return []
     return [
-        {str(key): number for key, value in row.items() if (number := _number(value)) is not None}
+        # Without `index=False`, pandas writes the row numbers into a column without a name.
+        {str(k): number for k, v in row.items() if k and (number := _number(v)) is not None}
         for row in rows
         if isinstance(row, Mapping)
     ]
@@ -182,8 +203,8 @@ def _joined(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The values of several files; a name that two files have is preceded by its file's."""
     names = Counter(name for content in values.values() for name in content)
     return {
-        f"{Path(path).stem}/{name}" if names[name] > 1 else name: value
-        for path, content in values.items()
+        f"{file}/{name}" if names[name] > 1 else name: value
+        for file, content in values.items()
         for name, value in content.items()
     }
 

@@ -49,18 +49,23 @@ class Pictures:
             if inputs and picture in self._files and inputs.items() <= outs.items()
         }
 
-    def log(self, run_store: RunStore, run: Any, state: StageState) -> None:
-        """Log the pictures of a state to its run, unless the run already has them."""
+    def log(self, run_store: RunStore, run: Any, state: StageState) -> bool:
+        """Log the pictures of a state to its run, unless the run already has them.
+
+        Returns:
+            Whether the run has them now; False if a file is not on this machine.
+        """
         pictures = self.of(state)
         digest = md5_of_bytes(json.dumps(pictures, sort_keys=True).encode())
         if not pictures or run.data.tags.get(PICTURES) == digest:
-            return
+            return True
         found: list[tuple[str, Path]] = []
         for picture, md5 in pictures.items():
             file = self._pipeline.find(picture, md5)
             if file is None:
-                return
+                return False
             found.append((Path(picture).name, file))
         for name, file in found:
             run_store.log_file(run.info.run_id, file, name)
         run_store.log(run.info.run_id, tags={PICTURES: digest})
+        return True

@@ -151,7 +151,7 @@ class RunStore:
         for column, metrics in self.config.axes.items():
             for key in metrics:
                 if key in row and float(row.get(column, math.nan)).is_integer():
-                    name = f"{AXIS}{column}/{key}"
+                    name = valid_name(f"{AXIS}{column}/{key}")
                     points.append(Metric(name, float(row[key]), time, int(row[column])))
         return points
 
@@ -264,10 +264,11 @@ def param_text(value: Any) -> str:
 def valid_name(name: str) -> str:
     """A name that MLflow allows for a parameter, a metric or a tag.
 
-    >>> valid_name("loss (test)")
-    'loss _test_'
+    >>> valid_name("loss (test)"), valid_name("a//b")
+    ('loss _test_', 'a/_/b')
     """
-    return NOT_IN_A_NAME.sub("_", name)[:LONGEST_NAME]
+    parts = NOT_IN_A_NAME.sub("_", name)[:LONGEST_NAME].split("/")
+    return "/".join("_" if part in ("", ".", "..") else part for part in parts)
 
 
 def reference_points(references: References) -> list[Any]:
@@ -275,7 +276,7 @@ def reference_points(references: References) -> list[Any]:
     from mlflow.entities import Metric
 
     return [
-        Metric(f"{PUBLISHED}{metric}", float(value), now(), int(step))
+        Metric(valid_name(f"{PUBLISHED}{metric}"), float(value), now(), int(step))
         for metric, values in references.items()
         for step, value in values.items()
     ]

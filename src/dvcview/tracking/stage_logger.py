@@ -6,6 +6,7 @@ If the store cannot be reached, a stage logs one line and goes on. Only a strict
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import traceback
@@ -19,6 +20,7 @@ import psutil
 from dvcview.console import log
 from dvcview.errors import UserError, first_line
 from dvcview.files.checksum import md5_of_outs
+from dvcview.project.definitions import PIPELINE
 from dvcview.tracking.address import tracking_uri, unreachable
 from dvcview.tracking.environment import capture_environment
 from dvcview.tracking.event_log import EventLog
@@ -155,7 +157,7 @@ def stage_run(
     mode = os.environ.get(MODE, "")
     if mode not in {"", "strict"}:
         raise UserError(f"{MODE} is {mode!r}; allowed: strict, or leave it out")
-    name = stage or os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem
+    name = stage or _stage_name()
     run = StageRun(name, outs, strict=mode == "strict")
     if silent:
         yield run
@@ -167,6 +169,25 @@ def stage_run(
         run.end(error)
         raise
     run.end(None)
+
+
+def _stage_name() -> str:
+    """The address of the stage that DVC is running, as in `dvcview.project.lockfile`.
+
+    DVC tells it without the path of its dvc.yaml if both lie in the same folder.
+    """
+    name = os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem
+    here, root = Path.cwd().resolve(), project_root().resolve()
+    if ":" in name or here == root or not here.is_relative_to(root):
+        return name
+    return f"{here.relative_to(root).as_posix()}/{PIPELINE}:{name}" if _has_stage(name) else name
+
+
+def _has_stage(name: str) -> bool:
+    """Whether the dvc.yaml in the current folder has a stage of this name, with its variant."""
+    file = Path(PIPELINE)
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return bool(re.search(rf"^\s+{re.escape(name.partition('@')[0])}:", text, re.MULTILINE))
 
 
 def _ending(error: BaseException | None) -> dict[str, Any]:

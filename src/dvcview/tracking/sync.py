@@ -65,7 +65,7 @@ def sync(root: Path) -> str:
             f"no run was built for {', '.join(report.missing)}: the files are not on this machine; "
             "`dvc pull` or `dvc repro` brings them"
         )
-    write_json(root / SYNCED, _stamp(root, uri) or {})
+    write_json(root / SYNCED, (_stamp(root, uri) if report.is_complete else None) or {})
     built = ", ".join(report.built)
     done = f"built the runs of {built}" if built else "no run was missing"
     return f"MLflow ({redacted(uri)}) shows the state of dvc.lock: {done}."

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dvcview.console import log
+from dvcview.errors import UserError
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 from dvcview.tracking.finalize import finalize_run, mark_current
 from dvcview.tracking.pictures import Pictures
@@ -18,6 +20,7 @@ class Report:
 
     built: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # stages whose files are not on this machine
+    is_complete: bool = True  # whether nothing is missing, of experiments and pictures either
     runs: dict[str, str] = field(default_factory=dict)  # run ids by stage
 
 
@@ -41,7 +44,13 @@ def sync_states(
     source = run_store.config.pictures
     for pipeline in pipelines:
         is_workspace = pipeline.workspace is not None
-        states = pipeline.states()
+        try:
+            states = pipeline.states()
+        except UserError as error:
+            if is_workspace:
+                raise
+            log(f"the experiment {pipeline.name} is not shown: {error}")
+            continue
         pictures = Pictures(pipeline, states, source)
         for stage, state in states.items():
             if state.digest in known or _is_pending(state, pending):
@@ -50,6 +59,7 @@ def sync_states(
             try:
                 run_id, built = finalize_run(run_store, state, pipeline, parent=parent)
             except MissingFileError:
+                report.is_complete = False
                 if is_workspace:  # the files of an experiment may well be on another machine
                     report.missing.append(stage)
                 continue
@@ -57,7 +67,7 @@ def sync_states(
             if built:
                 report.built.append(stage)
             run = run_store.client.get_run(run_id)
-            pictures.log(run_store, run, state)
+            report.is_complete &= pictures.log(run_store, run, state)
             if is_workspace:
                 mark_current(run_store, run, state, pipeline)
     return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 from dvcview.files.checksum import md5_of_bytes
@@ -65,5 +66,6 @@ def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
         restore = f"git checkout {commit} && dvc checkout {state.stage}"
     else:
         top, prefix = path_from_top(pipeline.root)
-        restore = f"dvc get {top} {prefix}{state.folder.as_posix()} --rev {commit}"
+        path = shlex.quote(f"{prefix}{state.folder.as_posix()}")
+        restore = f"dvc get {top} {path} --rev {commit}"
     return tags | {"dvc.restore": restore}

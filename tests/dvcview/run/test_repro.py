@@ -112,13 +112,21 @@ def test_without_a_kept_one_git_has_it_and_without_git_every_stage_is_new(capsys
     [
         b"fit:\n  cmd: python fit.py\n  outs:\n  - path: model\n    md5: 0\n",
         b"schema: '3.0'\nstages: [\n",
-        b"<<<<<<< HEAD\nschema: '2.0'\n",
     ],
-    ids=["an older format", "a newer format", "a conflict of git"],
+    ids=["an older format", "a newer format"],
 )
 def test_a_lock_that_dvc_did_not_write_is_left_as_it_is(text):
     LOCKFILE.write_bytes(text)
     repair_lockfile()
+    assert LOCKFILE.read_bytes() == text
+
+
+@pytest.mark.parametrize("before", [b"", WHOLE[:500] + b"\n"])
+def test_a_conflict_of_a_merge_is_one_line_and_stays(before):
+    text = before + b"<<<<<<< HEAD\n  a: 1\n=======\n  a: 2\n>>>>>>> other\n"
+    LOCKFILE.write_bytes(text)
+    with pytest.raises(UserError, match=r"dvc\.lock: it has the conflict markers of a merge; "):
+        repair_lockfile()
     assert LOCKFILE.read_bytes() == text
 
 
