@@ -25,6 +25,7 @@ from dvcview.files.artifacts import write_json
 from dvcview.project.dvc_processes import parent_dvc_process
 from dvcview.project.lock_copies import keep_copy
 from dvcview.project.root import make_state_folder, root_of
+from dvcview.tracking.connection import store_lock
 from dvcview.tracking.event_log import SUFFIX, EventLogReader, is_alive
 
 PARENT_RUN = "DVCVIEW_PARENT_RUN"  # the run of `mlflow run`
@@ -132,7 +133,8 @@ def take_over(folder: Path, timeout: float) -> None:
     """Wait for the recorder of an execution; kill it if it still runs after `timeout` seconds.
 
     It runs at the lowest priority, so on a busy machine it may need minutes. Everything that it has
-    sent can be sent again without harm.
+    sent can be sent again without harm. It is not killed while it holds the lock of the store: a
+    database whose tables are half created cannot be opened again.
     """
     try:
         with recorder_lock(folder).acquire(timeout=timeout):
@@ -140,8 +142,16 @@ def take_over(folder: Path, timeout: float) -> None:
     except FileNotFoundError:  # it has just uploaded and deleted the folder
         return
     except Timeout:
-        with suppress(OSError, ValueError):
-            os.kill(int((folder / PROCESS).read_text()), signal.SIGKILL)
+        try:
+            with store_lock(folder.parents[2]):
+                _kill_recorder(folder)
+        except Timeout:  # it has held that lock for minutes, so it hangs
+            _kill_recorder(folder)
+
+
+def _kill_recorder(folder: Path) -> None:
+    with suppress(OSError, ValueError):
+        os.kill(int((folder / PROCESS).read_text()), signal.SIGKILL)
 
 
 def ensure_recorder(folder: Path, execution: Execution) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 from dvcview.project.lock_copies import newest_copy
+from dvcview.tracking.connection import store_lock
 from dvcview.tracking.execution import (
+    PROCESS,
     RECORD,
     Execution,
     begin_execution,
     project_root,
     read_executions,
+    take_over,
     this_execution,
 )
 
@@ -72,3 +77,26 @@ def test_an_execution_is_listed_until_its_folder_is_deleted(tmp_path):
     (gone / RECORD).symlink_to("nothing")  # it is listed, and not there
     assert read_executions(tmp_path) == [execution]
     assert not execution.is_running()
+
+
+def test_a_recorder_is_not_killed_while_it_creates_the_store(tmp_path):
+    """A database whose tables are half created cannot be opened again."""
+    folder = Execution(1, 2.5, "dvc repro", str(tmp_path), None, None, None).folder(tmp_path)
+    folder.mkdir(parents=True)
+    program = (
+        "import sys, time\nfrom filelock import FileLock\n"
+        "with FileLock(sys.argv[1]): print('holds it', flush=True); time.sleep(600)"
+    )
+    lock = str(folder / "recorder.lock")
+    recorder = subprocess.Popen([sys.executable, "-c", program, lock], stdout=subprocess.PIPE)
+    assert recorder.stdout is not None
+    with recorder.stdout:
+        recorder.stdout.readline()
+    (folder / PROCESS).write_text(str(recorder.pid))
+    taking = threading.Thread(target=take_over, args=(folder, 0))
+    with store_lock(tmp_path):
+        taking.start()
+        taking.join(1)
+        assert recorder.poll() is None
+    taking.join(30)
+    assert recorder.wait(30) == -signal.SIGKILL
