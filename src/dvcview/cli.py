@@ -34,7 +34,9 @@ def _main() -> None:
     server.add_argument("--port", default="5000")
     arguments = parser.parse_args()
     root = find_root(Path.cwd())
-    sys.path.insert(0, str(root))  # for the functions that dvcview.yaml names
+    # For the functions that dvcview.yaml names. Last, so that no file of the project, such as
+    # json.py, replaces a module of the same name.
+    sys.path.append(str(root))
     _run(arguments, root)
 
 

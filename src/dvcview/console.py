@@ -18,8 +18,9 @@ Handler = Any  # a function of number and frame, SIG_IGN, SIG_DFL, or what C cod
 
 
 def run_command(main: Callable[[], None]) -> NoReturn:
-    """Call `main` and end the process; a `UserError`, or a full disk, prints one line and
-    exits with code 2.
+    """Call `main` and end the process.
+
+    A `UserError` or a full disk prints one line, and the exit code is 2.
 
     Ctrl-C and SIGTERM raise an exception, so that `main` can clean up. Further signals do not
     interrupt the clean-up. A signal that the parent process has set to be ignored (Ctrl-C, for a

@@ -184,7 +184,7 @@ class Project:
         return Started(words, self.root, self.environment(**environment))
 
     def sync(self, **environment: str) -> str:
-        """Wait until everything that has been said is in MLflow; what `dvcview sync` printed."""
+        """Call `dvcview sync`, and return what it printed."""
         return self.call("dvcview", "sync", **environment).stdout
 
     def duplicate(self, root: Path) -> Project:

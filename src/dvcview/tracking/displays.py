@@ -11,8 +11,8 @@ The file that dvcview.yaml names as `experiments` is a list:
           figures:            # optional: published values, by metric and step
             test_accuracy: {1: 0.8815, 2: 0.9177}
 
-Other keys of an entry are left to the project. All stages that no entry names share one experiment,
-which has the project's name.
+Other keys of an entry are ignored. All stages that no entry names share one experiment, which has
+the project's name.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def _stage_name() -> str:
 
 
 def _has_stage(name: str) -> bool:
-    """Whether the dvc.yaml in the current folder has a stage of this name, with its variant."""
+    """Whether the dvc.yaml in the current folder has this stage; `name` may end in `@VARIANT`."""
     file = Path(PIPELINE)
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return bool(re.search(rf"^\s+{re.escape(name.partition('@')[0])}:", text, re.MULTILINE))

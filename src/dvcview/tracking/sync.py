@@ -24,7 +24,9 @@ from dvcview.tracking.execution import (
     recorder_lock,
     take_over,
 )
-from dvcview.tracking.sync_states import Report
+from dvcview.tracking.run_store import RunStore
+from dvcview.tracking.sync_states import Report, sync_states
+from dvcview.tracking.uploader import Uploader
 
 SYNCED = Path(".dvcview/synced.json")
 ERROR_LOG = Path(".dvcview/sync.log")
@@ -45,10 +47,11 @@ def sync(root: Path) -> str:
     before = _stamp(root, uri)
     if before is not None and _last_stamp(root) == before:
         return "MLflow shows the state of dvc.lock."
-    if not (Pipeline(root, root, None).states() or experiments(root) or read_executions(root)):
+    workspace = Pipeline(root, root, None)
+    if not (read_executions(root) or experiments(root) or workspace.states()):
         raise UserError(f"there is no dvc.lock with a stage in {root}; `dvc repro` creates it")
     try:
-        report = _sync(root)
+        report = _sync(root, workspace)
     except UserError:
         raise
     except Exception as error:  # of MLflow, SQLAlchemy, or the operating system
@@ -71,11 +74,7 @@ def sync(root: Path) -> str:
     return f"MLflow ({redacted(uri)}) shows the state of dvc.lock: {done}."
 
 
-def _sync(root: Path) -> Report:
-    from dvcview.tracking.run_store import RunStore
-    from dvcview.tracking.sync_states import sync_states
-    from dvcview.tracking.uploader import Uploader
-
+def _sync(root: Path, workspace: Pipeline) -> Report:
     run_store = RunStore(root)
     failed: list[Exception] = []
     for execution in _ended(root):
@@ -94,7 +93,7 @@ def _sync(root: Path) -> Report:
     running = [execution for execution in read_executions(root) if execution.is_running()]
     busy = {execution.experiment for execution in running}
     quiet = [found for found in experiments(root) if found.name not in busy]
-    here = [] if any(Path(e.workspace) == root for e in running) else [Pipeline(root, root, None)]
+    here = [] if any(Path(e.workspace) == root for e in running) else [workspace]
     named = os.environ.get(PARENT_RUN)
     parent = named if run_store.has_run(named) else None
     report = sync_states(run_store, [*here, *quiet], parent, pending_stages(root))
