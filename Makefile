@@ -1,4 +1,4 @@
-# Needs Python 3.11 to 3.13, make and git; everything else goes into .venv on first use.
+# Needs Python 3.11 to 3.14, make and git; everything else goes into .venv on first use.
 
 PYTHON ?= python3
 PORT ?= 5000
@@ -82,7 +82,7 @@ audit: $(READY)  ## check the packages of requirements.lock for known vulnerabil
 	@uv tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --requirement requirements.lock
 
 lock: $(READY)  ## update requirements.lock from pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
 		--all-extras pyproject.toml --output-file requirements.lock
 
 clean:  ## delete the environment and every cache but DVC's

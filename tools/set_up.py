@@ -4,6 +4,7 @@ This file uses only the standard library and the syntax of Python 3.6, so that a
 the required one prints an error message.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-OLDEST, NEWEST = (3, 11, 4), (3, 13)
+OLDEST, NEWEST = (3, 11, 4), (3, 14)
 DISK_GB = 8  # the environment takes 6.6 GB on Linux, most of it torch's CUDA libraries
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -25,16 +26,64 @@ def stop(message: str) -> None:
 
 def check() -> None:
     """Check everything that can be checked before the first byte is written."""
-    if sys.version_info[:3] < OLDEST or sys.version_info[:2] > NEWEST:
-        found, oldest, newest = (
-            ".".join(map(str, version)) for version in (sys.version_info[:3], OLDEST, NEWEST)
-        )
-        stop(f"this is Python {found}, needed is {oldest} to {newest}; try: make PYTHON=python3.12")
     if not shutil.which("git"):
         stop("git is not found, DVC needs it; install it with your system's package manager")
     free = shutil.disk_usage(str(ROOT)).free / 1e9
     if free < DISK_GB:
         stop(f"{free:.1f} GB are free on this disk, the environment needs {DISK_GB} GB")
+
+
+def supported(version: tuple) -> bool:
+    """Whether the packages of requirements.lock have wheels for this version of Python."""
+    return version >= OLDEST and version[:2] <= NEWEST
+
+
+def find_python(bootstrap: Path) -> str:
+    """This Python if it is supported, else one on the PATH, else one that uv has or fetches.
+
+    ``bootstrap`` is an empty folder for a temporary environment with uv.
+    """
+    if supported(sys.version_info[:3]):
+        return os.path.realpath(sys.executable)  # not the one of a .venv that is incomplete
+    found, oldest, newest = (
+        ".".join(map(str, version)) for version in (sys.version_info[:3], OLDEST, NEWEST)
+    )
+    print(f"set-up: this is Python {found}, needed is {oldest} to {newest}", flush=True)
+    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
+        path = shutil.which(f"python3.{minor}")
+        if path and probe(path):
+            print(f"set-up: using {path}", flush=True)
+            return path
+    print("set-up: the PATH has no other Python that can be used; asking uv for one", flush=True)
+    uv = shutil.which("uv")
+    if not uv:
+        install_uv(sys.executable, bootstrap)
+        uv = str(bootstrap / "bin" / "uv")
+    wanted = ".".join(map(str, NEWEST))
+    hint = "or install Python 3.12 yourself: make PYTHON=python3.12"
+    call(uv, "python", "install", wanted, hint=hint)
+    path = subprocess.check_output((uv, "python", "find", "--managed-python", wanted)).decode()
+    print(f"set-up: using {path.strip()}", flush=True)
+    return path.strip()
+
+
+def probe(python: str) -> bool:
+    """Whether this program is a supported Python that can create environments."""
+    code = "import ensurepip, sys, venv; print(*sys.version_info[:3])"
+    done = subprocess.run(
+        (python, "-c", code), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+    )
+    return done.returncode == 0 and supported(tuple(map(int, done.stdout.split())))
+
+
+def install_uv(python: str, venv: Path) -> None:
+    """Create an environment and install the locked uv into it."""
+    call(python, "-m", "venv", str(venv))
+    with tempfile.TemporaryDirectory() as folder:
+        uv = Path(folder) / "uv.lock"
+        uv.write_text(locked("uv"), encoding="utf-8")
+        program = str(venv / "bin" / "python")
+        call(program, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(uv))
 
 
 def locked(package: str) -> str:
@@ -47,29 +96,30 @@ def locked(package: str) -> str:
     return "\n".join(lines[start : end + 1]) + "\n"
 
 
-def call(*command: str) -> None:
-    """Run a command; its output is shown only if it fails."""
+def call(*command: str, hint: str = "") -> None:
+    """Run a command; its output is shown only if it fails, followed by the hint."""
     done = subprocess.run(
         command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     if done.returncode:
         sys.stderr.write(done.stdout.decode(errors="replace"))
-        stop(f"set-up failed at `{' '.join(command[:4])} ...`; the lines above say why")
+        stop(
+            f"set-up failed at `{' '.join(command[:4])} ...`; the lines above say why"
+            + (f"; {hint}" if hint else "")
+        )
 
 
 def main() -> None:
     """Create the environment, and mark it as ready when it is complete."""
     check()
     began = time.time()
+    with tempfile.TemporaryDirectory() as folder:
+        interpreter = find_python(Path(folder))
     print("set-up: creating .venv (once; 1 to 3 minutes, 6.6 GB)", flush=True)
     shutil.rmtree(str(VENV), ignore_errors=True)  # without .ready, so it is incomplete
-    call(sys.executable, "-m", "venv", str(VENV))
+    install_uv(interpreter, VENV)
     programs = VENV / "bin"
     python = str(programs / "python")
-    with tempfile.TemporaryDirectory() as folder:
-        uv = Path(folder) / "uv.lock"
-        uv.write_text(locked("uv"), encoding="utf-8")
-        call(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(uv))
     install = (str(programs / "uv"), "pip", "install", "--quiet", "--python", python)
     # Compile bytecode now. If the environment forbids Python to write it, as in many containers,
     # every process would compile torch and MLflow again, which takes 2 to 4 seconds.
