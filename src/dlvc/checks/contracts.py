@@ -19,32 +19,32 @@ DIGITS, PHOTOS, FEATURES = "data/digits", "data/photos", "data/features"
 
 
 # The models import torch, which takes seconds, so the imports are inside the functions.
-def perceptron(_params: Mapping[str, Any]) -> nn.Module:
+def perceptron(_params: Mapping[str, Any], classes: int) -> nn.Module:
     """Lecture 5's perceptron on nine features."""
     from dlvc.models.perceptron import Perceptron
 
-    return Perceptron(n_features=9)
+    return Perceptron(9, classes)
 
 
-def mlp(_params: Mapping[str, Any]) -> nn.Module:
+def mlp(_params: Mapping[str, Any], classes: int) -> nn.Module:
     """The MLP of lectures 24 and 25."""
     from dlvc.models.mlp.network import MLP
 
-    return MLP()
+    return MLP(classes)
 
 
-def lenet(_params: Mapping[str, Any]) -> nn.Module:
+def lenet(_params: Mapping[str, Any], classes: int) -> nn.Module:
     """Lecture 29's LeNet."""
     from dlvc.models.lenet import LeNet
 
-    return LeNet()
+    return LeNet(classes)
 
 
-def densenet(params: Mapping[str, Any]) -> nn.Module:
+def densenet(params: Mapping[str, Any], classes: int) -> nn.Module:
     """Lecture 40's DenseNet-121."""
     from dlvc.models.densenet import DenseNet121
 
-    return DenseNet121(params["densenet.image_size"])
+    return DenseNet121(params["densenet.image_size"], classes)
 
 
 PERCEPTRON = TrainingContract(FEATURES, perceptron, "perceptron", None, lecture_scale=True)

@@ -11,7 +11,6 @@ import numpy as np
 
 from dlvc.arrays.array_files import read_npy
 from dlvc.checks.contract import Contract, Outs
-from dlvc.checks.images import CLASSES
 from dlvc.evidence.outs import read_confusion
 from dvcview.files.artifacts import read_csv, read_json
 
@@ -27,7 +26,9 @@ class TrainingContract:
     """The guarantees of one training, which follow from its images and its settings."""
 
     images: str  # the out with the images
-    model: Callable[[Mapping[str, Any]], nn.Module]
+    model: Callable[
+        [Mapping[str, Any], int], nn.Module
+    ]  # from the parameters and the number of classes
     section: str  # of params.yaml; it has `epochs`
     batch_size: str | int | None  # its key in the section; None: one update per epoch
     lecture_scale: bool = False
@@ -112,8 +113,9 @@ class TrainingContract:
         from dlvc.training.summary import count_parameters
         from dlvc.training.weights import read_weights
 
+        classes, _ = read_confusion(outs / "confusion.csv")
         with torch.device("meta"):  # shapes without values, so no time is spent on initial weights
-            model = self.model(outs.params)
+            model = self.model(outs.params, len(classes))
         found, built = read_weights(outs / "weights.safetensors"), model.state_dict()
         if set(found) != set(built):
             yield f"lacks or adds tensors: {', '.join(sorted(set(found) ^ set(built)))}"
@@ -129,10 +131,11 @@ class TrainingContract:
 
     def confusion(self, outs: Outs) -> Iterator[str]:
         """The confusion matrix has counts, and its diagonal gives the accuracy."""
-        _, counts = read_confusion(outs / "confusion.csv")
+        classes, counts = read_confusion(outs / "confusion.csv")
         stated = read_json(outs / "metrics.json")["test_accuracy"]
-        if counts.shape != (CLASSES, CLASSES) or counts.min() < 0:
-            yield f"is {counts.shape}, from {counts.min()}; expected counts of {CLASSES} classes"
+        if counts.shape != (len(classes), len(classes)) or counts.min() < 0:
+            expected = f"counts of {len(classes)} classes"
+            yield f"is {counts.shape}, from {counts.min()}; expected {expected}"
         elif counts.trace() / counts.sum() != stated:
             yield f"has {counts.trace() / counts.sum()} on its diagonal, metrics.json {stated}"
 
@@ -152,7 +155,7 @@ def training(contract: TrainingContract) -> tuple[Contract, ...]:
         Contract("curves.csv", contract.curve, ("metrics.json",)),
         Contract("curves.csv", contract.updates, inputs=(contract.summary,)),
         Contract("seeds.csv", contract.seeds, ("curves.csv",)),
-        Contract("weights.safetensors", contract.weights, ("metrics.json",)),
+        Contract("weights.safetensors", contract.weights, ("metrics.json", "confusion.csv")),
         Contract("confusion.csv", contract.confusion, ("metrics.json",)),
         Contract("confusion.csv", contract.tested, inputs=(contract.summary,)),
     )

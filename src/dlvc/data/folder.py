@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import IO
-from unicodedata import category
+from unicodedata import category, normalize
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
@@ -21,7 +23,6 @@ from dlvc.arrays.dataset import Dataset, Images, Labels
 from dlvc.data.picture import read_picture
 from dvcview.errors import UserError, first_line, one_line
 
-CLASSES = 10  # every model has ten outputs
 SUFFIXES = (".png", ".jpg", ".jpeg")
 LAYOUT = "train/<class>/* and test/<class>/* (.png, .jpg or .jpeg pictures)"
 LARGEST_FILE = 200_000_000  # bytes, unpacked; a file in a small .zip could fill the memory
@@ -39,8 +40,11 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
 
     Each picture is turned upright, converted to gray or RGB, and resized to `shape` (bilinear,
     antialiased). A .zip is not unpacked to disk. The folders train and test may lie in one
-    enclosing folder. Hidden files, and files other than pictures, are ignored. The pictures are
-    written to disk one by one and returned as memory maps, so they need not fit into memory.
+    enclosing folder. Hidden files are ignored. Other files are not read, and a line says how many
+    there are; another line says how many test pictures are also training pictures. The names of
+    classes are compared in Unicode's composed form (NFC), because macOS writes another one. The
+    pictures are written to disk one by one and returned as memory maps, so they need not fit into
+    memory.
 
     Args:
         path: a folder or a .zip file.
@@ -51,11 +55,12 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
         images uint8 (N, *shape), sorted by class and name; the classes are sorted by name.
 
     Raises:
-        UserError: there are no pictures in this layout, there are not ten classes, training and
-            test classes differ, a picture is damaged or too large, or the .zip is damaged,
+        UserError: there are no pictures in this layout, there is only one class, training and test
+            classes differ, a picture is damaged or too large, or the .zip is damaged,
             encrypted, unsafe or unpacks to more than a hundred times its size.
     """
     with _source(path) as (names, open_file):
+        _print_passed_over(path, names)
         train, test = _layout(path, names)
         classes = tuple(sorted(train))
         pictures = sum(map(len, [*train.values(), *test.values()]))
@@ -65,14 +70,23 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
                 counts = [len(pictures[label]) for label in classes]
                 images = into / f"{part}_images.npy"
                 with npy_writer(images, (sum(counts), *shape), np.uint8) as write:
-                    for name in chain.from_iterable(sorted(pictures[label]) for label in classes):
+                    for name in chain.from_iterable(
+                        sorted(pictures[label], key=_nfc) for label in classes
+                    ):
                         with open_file(name) as file:
                             write(read_picture(file, f"{path / name}", shape))
                         progress.update()
-                return read_npy(images), np.repeat(np.arange(CLASSES, dtype=np.int64), counts)
+                return read_npy(images), np.repeat(np.arange(len(counts), dtype=np.int64), counts)
 
-            name = f"pictures from {path.name}"
-            return Dataset(name, None, classes, *read("train", train), *read("test", test))
+            training, testing = read("train", train), read("test", test)
+        repeated = _count_repeated(training[0], testing[0])
+        if repeated:
+            print(
+                f"{path}: {repeated} of the {len(testing[0])} test pictures are also training "
+                "pictures, so the test accuracy is too high",
+                flush=True,
+            )
+        return Dataset(f"pictures from {path.name}", None, classes, *training, *testing)
 
 
 @contextmanager
@@ -92,27 +106,32 @@ def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
                 f"{path}: neither a folder nor a readable .zip ({problem}); expected {LAYOUT}"
             ) from None
         with archive:
-            yield _members(archive, path), partial(_unpack, path, archive)
+            members = _members(archive, path)
+            yield list(members), partial(_unpack, path, archive, members)
     else:
         raise UserError(
             f"{path}: no such folder or file; expected a folder or a .zip with {LAYOUT}"
         )
 
 
-def _members(archive: ZipFile, path: Path) -> list[str]:
-    """The names of the members of a .zip; raises an error if a member or the total is unsafe."""
+def _members(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
+    """The members of a .zip by name; raises an error if a member or the total is unsafe."""
     members = archive.infolist()
-    seen: set[str] = set()
+    by_name: dict[str, ZipInfo] = {}
     for member in members:
+        decoded = _utf8(member.filename, member)
         problem = _problem(member)
-        if member.filename in seen:
+        if decoded is None:
+            problem = "has a name in another encoding than UTF-8"
+        elif decoded in by_name:
             problem = "occurs twice"
         if problem:
             name = member.orig_filename[:200]
             raise UserError(
-                f"{path}: member {name!r} {problem}; create the .zip again with plain files only"
+                f"{path}: member {name!r} {problem}; create the .zip again with plain files "
+                "and UTF-8 names, or use a folder"
             )
-        seen.add(member.filename)
+        by_name[str(decoded)] = member
     unpacked = sum(member.file_size for member in members)
     size = path.stat().st_size
     if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED * size:
@@ -121,7 +140,22 @@ def _members(archive: ZipFile, path: Path) -> list[str]:
             f"{MOST_MEMBERS} members and {MOST_UNPACKED} times the {size} bytes of the .zip; "
             "use a folder instead"
         )
-    return [member.filename for member in members]
+    return by_name
+
+
+def _utf8(name: str, member: ZipInfo) -> str | None:
+    """The name of a member that was written as UTF-8, or None.
+
+    A .zip can mark names as UTF-8. Many programs, macOS's among them, write UTF-8 without the mark,
+    and `zipfile` then decodes the name as code page 437. Other bytes could be in any encoding, such
+    as Shift-JIS.
+    """
+    if member.flag_bits & 0x800:
+        return name
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return None
 
 
 def _problem(member: ZipInfo) -> str | None:
@@ -158,8 +192,8 @@ def _open(path: Path, name: str) -> IO[bytes]:
     )
 
 
-def _unpack(path: Path, archive: ZipFile, name: str) -> IO[bytes]:
-    member = archive.getinfo(name)
+def _unpack(path: Path, archive: ZipFile, members: Mapping[str, ZipInfo], name: str) -> IO[bytes]:
+    member = members[name]
     try:
         with archive.open(member) as file:
             # `archive.read` would unpack everything before it checks the announced size.
@@ -178,14 +212,13 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
     """Group the names of the pictures by class, for training and for testing.
 
     Raises:
-        UserError: the layout differs from `LAYOUT`, or there are not ten classes.
+        UserError: the layout differs from `LAYOUT`, or there is only one class.
     """
     pictures = [name for name in names if _is_picture(PurePosixPath(name))]
     for name in pictures:
         if any(category(letter) in UNPRINTABLE for letter in name):
             raise UserError(f"{path}: the name {name!r} has unprintable characters; rename it")
-    tops = {PurePosixPath(name).parts[0] for name in pictures}
-    depth = 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
+    depth = _depth(pictures)
     parts: dict[str, Names] = {"train": {}, "test": {}}
     for name in pictures:
         part, *rest = PurePosixPath(name).parts[depth:]
@@ -193,7 +226,7 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
             continue
         if len(rest) != 2:
             raise UserError(f"{path}: {name} is not in the folder of a class; expected {LAYOUT}")
-        parts[part].setdefault(rest[0], []).append(name)
+        parts[part].setdefault(_nfc(rest[0]), []).append(name)
 
     train, test = parts["train"], parts["test"]
     if not train or not test:
@@ -209,17 +242,54 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
             f"{path}: classes only in train: {_join(train.keys() - test.keys())}; "
             f"only in test: {_join(test.keys() - train.keys())}; expected the same classes in both"
         )
-    if len(train) != CLASSES:
-        raise UserError(
-            f"{path}: {len(train)} classes ({_join(train)}), expected {CLASSES}: "
-            f"the models have {CLASSES} outputs"
-        )
+    if len(train) < 2:
+        raise UserError(f"{path}: only one class ({_join(train)}), expected two or more")
     return train, test
 
 
+def _depth(pictures: Iterable[str]) -> int:
+    """The number of folders that enclose train and test: none or one."""
+    tops = {PurePosixPath(name).parts[0] for name in pictures}
+    return 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
+
+
+def _print_passed_over(path: Path, names: Sequence[str]) -> None:
+    """Print one line with the number of files in train and test that are not read, by suffix."""
+    depth = _depth(name for name in names if _is_picture(PurePosixPath(name)))
+    suffixes = Counter(
+        file.suffix.lower()
+        for file in map(PurePosixPath, names)
+        if file.suffix
+        and not _is_picture(file)
+        and not _is_hidden(file)
+        and file.parts[depth] in ("train", "test")
+        and len(file.parts) == depth + 3  # part, class, file
+    )
+    if suffixes:
+        counts = ", ".join(f"{n} {one_line(suffix)}" for suffix, n in suffixes.most_common(5))
+        print(
+            f"{path}: {suffixes.total()} files are not read ({counts}); only .png, .jpg and .jpeg "
+            "are, convert the others",
+            flush=True,
+        )
+
+
+def _count_repeated(train: Images, test: Images) -> int:
+    """The number of test pictures whose pixels are those of a training picture."""
+    known = {hashlib.sha256(image.tobytes()).digest() for image in train}
+    return sum(hashlib.sha256(image.tobytes()).digest() in known for image in test)
+
+
+def _nfc(name: str) -> str:
+    return normalize("NFC", name)
+
+
 def _is_picture(name: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") for part in name.parts)
-    return name.suffix.lower() in SUFFIXES and not hidden
+    return name.suffix.lower() in SUFFIXES and not _is_hidden(name)
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    return any(part.startswith(".") for part in name.parts)
 
 
 def _join(classes: Iterable[str]) -> str:

@@ -94,9 +94,8 @@ def read_columns(file: Path) -> dict[str, Numbers]:
 
 def read_confusion(file: Path) -> tuple[list[str], NDArray[np.int64]]:
     """Read a confusion.csv: the classes, and counts int64 `(C, C)`; rows are true classes."""
-    rows = read_csv(file)
-    counts = [[int(n) for key, n in row.items() if key != "true"] for row in rows]
-    return [row["true"] for row in rows], np.array(counts)
+    rows = [list(row.values()) for row in read_csv(file)]
+    return [name for name, *_ in rows], np.array([list(map(int, counts)) for _, *counts in rows])
 
 
 class Evidence:

@@ -22,6 +22,10 @@ def train(settings: BatchSizeExercise, trainings: Trainings) -> None:
             (f"SGD {size}, own rate", partial(SGD, learning_rate=own_rate)),
         ):
             trainer = trainings.trainer(
-                MLP, F.cross_entropy, optimizer_fn, epochs=settings.epochs, batch_size=size
+                partial(MLP, trainings.classes),
+                F.cross_entropy,
+                optimizer_fn,
+                epochs=settings.epochs,
+                batch_size=size,
             )
             trainings.run(name, trainer)

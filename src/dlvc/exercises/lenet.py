@@ -17,7 +17,7 @@ from dlvc.training.optimizers import Adam
 def train(settings: TrainingExercise, trainings: Trainings) -> None:
     """Train LeNet; the array `conv1` `(seeds, 2, 6, 5, 5)` has its kernels before and after."""
     trainer = trainings.trainer(
-        LeNet,
+        partial(LeNet, trainings.classes),
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
         epochs=settings.epochs,

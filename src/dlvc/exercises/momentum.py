@@ -24,7 +24,7 @@ def train(settings: MomentumExercise, trainings: Trainings) -> None:
         ("larger rate", partial(SGD, learning_rate=rate / (1 - momentum))),
     ):
         trainer = trainings.trainer(
-            MLP,
+            partial(MLP, trainings.classes),
             F.cross_entropy,
             optimizer_fn,
             epochs=settings.epochs,

@@ -24,7 +24,7 @@ def train(settings: TrainingExercise, trainings: Trainings) -> None:
     """
     updates = math.ceil(len(trainings.train) / settings.batch_size)  # per epoch, in batches
     trainer = trainings.trainer(
-        MLP,
+        partial(MLP, trainings.classes),
         F.cross_entropy,
         partial(SGD, learning_rate=settings.learning_rate),
         epochs=math.ceil(settings.epochs / updates),

@@ -19,6 +19,10 @@ def train(settings: PerSampleExercise, trainings: Trainings) -> None:
     for rate in settings.learning_rates:
         optimizer_fn = partial(SGD, learning_rate=rate)
         trainer = trainings.trainer(
-            MLP, F.cross_entropy, optimizer_fn, epochs=settings.epochs, batch_size=1
+            partial(MLP, trainings.classes),
+            F.cross_entropy,
+            optimizer_fn,
+            epochs=settings.epochs,
+            batch_size=1,
         )
         trainings.run(f"rate {rate:g}", replace(trainer, one_epoch=train_one_epoch))

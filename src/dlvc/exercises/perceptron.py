@@ -15,7 +15,7 @@ def train(settings: PerceptronExercise, trainings: Trainings) -> None:
     features = trainings.train.images.shape[1]
     for rate in settings.learning_rates:
         trainer = trainings.trainer(
-            partial(Perceptron, features),
+            partial(Perceptron, features, trainings.classes),
             one_hot_mse,
             partial(SGD, learning_rate=rate),
             epochs=settings.epochs,

@@ -15,7 +15,7 @@ from dlvc.training.optimizers import Adam
 def train(settings: ResNetExercise, trainings: Trainings) -> None:
     """Train ResNet-18 on photographs."""
     trainer = trainings.trainer(
-        partial(ResNet18, settings.image_size),
+        partial(ResNet18, settings.image_size, trainings.classes),
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
         epochs=settings.epochs,

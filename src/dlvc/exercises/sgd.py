@@ -20,6 +20,10 @@ def train(settings: SGDExercise, trainings: Trainings) -> None:
     ):
         optimizer_fn = partial(optimizer, learning_rate=settings.learning_rate)
         trainer = trainings.trainer(
-            MLP, F.cross_entropy, optimizer_fn, epochs=epochs, batch_size=settings.batch_size
+            partial(MLP, trainings.classes),
+            F.cross_entropy,
+            optimizer_fn,
+            epochs=epochs,
+            batch_size=settings.batch_size,
         )
         trainings.run(name, trainer)

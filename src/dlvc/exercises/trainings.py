@@ -34,6 +34,7 @@ class Trainings:
         seeds: the seeds of every training.
         runtime: where and how torch computes.
         train, test: the images.
+        classes: the number of classes of the images.
         rows: the rows of trainings.csv: name and seed of a training, and the columns of curves.csv.
             A training that diverged has only the epochs before it diverged.
         diverged: the name and seed of each training that diverged.
@@ -46,6 +47,7 @@ class Trainings:
     runtime: Runtime
     train: Samples
     test: Samples
+    classes: int
     rows: list[dict[str, Any]] = field(default_factory=list)
     diverged: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)

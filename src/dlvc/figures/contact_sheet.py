@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dlvc.figures.mosaic import draw_mosaic, mosaic
 
+MOST_CLASSES = 50  # further classes are not shown
 CELL = 0.28  # inches per image: about 32 pixels at 110 dpi; 100 photographs take 250 kB
 
 
@@ -28,24 +29,27 @@ def draw_contact_sheet(
         images: (N, h, w) gray or (N, h, w, 3) RGB, uint8. It can be a memory map; only the images
             that are shown are read.
         labels: (N,), indices into `classes`.
-        classes: the names of the classes.
+        classes: the names of the classes. At most `MOST_CLASSES` are shown.
         per_class: the number of images per class.
     """
-    shape = images.shape[1:]
+    shape, shown = images.shape[1:], classes[:MOST_CLASSES]
     # Cells stay white if a class has fewer images.
-    cells = np.full((len(classes), per_class, *shape), 255, np.uint8)
+    cells = np.full((len(shown), per_class, *shape), 255, np.uint8)
     for label, row in enumerate(cells):
         first = np.flatnonzero(labels == label)[:per_class]
         row[: len(first)] = images[first]
     grid = mosaic(cells.reshape(-1, *shape), per_class, blank=255)
 
-    longest = max(map(len, classes))
+    longest = max(map(len, shown))
     width = max(per_class * CELL, 2.2) + 0.09 * longest + 0.2  # wide enough for the title
     # The "compressed" layout is for axes of a fixed aspect.
-    figure = Figure(figsize=(width, len(classes) * CELL + 0.4), layout="compressed")
+    figure = Figure(figsize=(width, len(shown) * CELL + 0.4), layout="compressed")
     axes = figure.add_subplot()
-    axes.set_title(f"The first {per_class} of each class", fontsize="medium")
-    draw_mosaic(axes, grid, len(classes), per_class, Normalize(0, 255))
-    axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
+    which = (
+        "each class" if shown == classes else f"the first {len(shown)} of {len(classes)} classes"
+    )
+    axes.set_title(f"The first {per_class} images of {which}", fontsize="medium")
+    draw_mosaic(axes, grid, len(shown), per_class, Normalize(0, 255))
+    axes.set_yticks(np.arange(len(shown)) + 0.5, shown)
     axes.tick_params(length=0)
     return figure

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from dlvc.figures.contact_sheet import MOST_CLASSES
 from dlvc.figures.palette import SKY_BLUE
 
 
@@ -71,14 +72,18 @@ def draw_features_by_class(
         features: (N, F), with columns in the order of `names`.
         labels: (N,), indices into `classes`.
         names: the names of the F features.
-        classes: the names of the classes.
+        classes: the names of the classes. At most `MOST_CLASSES` are shown.
     """
-    positions = range(len(classes))
+    shown = classes[:MOST_CLASSES]
+    positions = range(len(shown))
     columns = 3
     rows = -(-len(names) // columns)
-    size = (9.0, 0.5 + rows * (0.6 + 0.15 * len(classes)))
+    size = (9.0, 0.5 + rows * (0.6 + 0.15 * len(shown)))
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(f"{len(features):,} images: median, quartiles, and middle 90 % of each class")
+    which = (
+        "each class" if shown == classes else f"the first {len(shown)} of {len(classes)} classes"
+    )
+    figure.suptitle(f"{len(features):,} images: median, quartiles, and middle 90 % of {which}")
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, name, feature in zip(panels, names, features.T, strict=False):
         axes.boxplot(
@@ -91,8 +96,8 @@ def draw_features_by_class(
         axes.tick_params(labelsize=8)
         axes.grid(axis="x", color="0.88", linewidth=0.8)
         axes.xaxis.set_major_locator(MaxNLocator(5))
-    panels[0].set_yticks(positions, classes)  # all panels share the ticks and limits
-    panels[0].set_ylim(len(classes) - 0.5, -0.5)  # the first class is on top
+    panels[0].set_yticks(positions, shown)  # all panels share the ticks and limits
+    panels[0].set_ylim(len(shown) - 0.5, -0.5)  # the first class is on top
     for axes in panels[len(names) :]:
         axes.set_axis_off()
     return figure

@@ -31,13 +31,13 @@ class Classifier(PythonModel):  # type: ignore[misc]
         config = json.loads(Path(context.artifacts["config"]).read_text(encoding="utf-8"))
         match config["model"]:
             case "perceptron":
-                self.model: Any = Perceptron(weights["L.weight"].shape[1])
+                self.model: Any = Perceptron(*reversed(weights["L.weight"].shape))
             case "mlp":
-                self.model = MLP()
+                self.model = MLP(len(weights["fc3.bias"]))
             case "lenet":
-                self.model = LeNet()
+                self.model = LeNet(len(weights["fc3.bias"]))
             case "densenet":
-                self.model = DenseNet121(config["image_size"])
+                self.model = DenseNet121(config["image_size"], len(weights["net.classifier.bias"]))
         self.model.load_state_dict(weights)
         self.model.eval()
         self.gives_probabilities = config["model"] == "perceptron"
@@ -45,7 +45,7 @@ class Classifier(PythonModel):  # type: ignore[misc]
 
     # MLflow reads these type hints and rejects narrower ones.
     def predict(self, context: PythonModelContext, model_input: np.ndarray) -> np.ndarray:
-        """Class probabilities float32 `(N, 10)` of uint8 images or float32 features `(N, ...)`."""
+        """Class probabilities float32 `(N, classes)` of uint8 images or float32 features."""
         with self.torch.inference_mode():
             outputs = self.model(self.torch.tensor(np.asarray(model_input)))
             if not self.gives_probabilities:

@@ -60,21 +60,24 @@ def log_data_set(client: MlflowClient, run_id: str, state: StageState, pipeline:
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.entities import DatasetInput, InputTag
 
-    for folder, md5 in {**state.outs, **state.deps}.items():
-        if not folder.startswith(DATA):
-            continue
-        file = pipeline.find_within(folder, md5, "summary.json")
-        if file is None:
-            continue
-        summary = read_json(file)
-        source = CodeDatasetSource(tags={"source": summary["name"]})
-        dataset = MetaDataset(source, name=summary["name"], digest=summary["digest"])
-        tags = [InputTag("mlflow.data.context", "training and test")]
-        if summary["stand_in_for"]:
-            tags.append(InputTag(STAND_IN, summary["stand_in_for"]))
-            client.set_tag(run_id, STAND_IN, summary["stand_in_for"])
-        client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), tags)])
+    summary = _summary(state, pipeline)
+    if summary is None:
         return
+    source = CodeDatasetSource(tags={"source": summary["name"]})
+    dataset = MetaDataset(source, name=summary["name"], digest=summary["digest"])
+    tags = [InputTag("mlflow.data.context", "training and test")]
+    if summary["stand_in_for"]:
+        tags.append(InputTag(STAND_IN, summary["stand_in_for"]))
+        client.set_tag(run_id, STAND_IN, summary["stand_in_for"])
+    client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), tags)])
+
+
+def _summary(state: StageState, pipeline: Pipeline) -> Any:
+    """The summary.json of the images of a stage; None if it has no images on this machine."""
+    for folder, md5 in {**state.outs, **state.deps}.items():
+        if folder.startswith(DATA) and (file := pipeline.find_within(folder, md5, "summary.json")):
+            return read_json(file)
+    return None
 
 
 def log_model(client: MlflowClient, run_id: str, state: StageState, pipeline: Pipeline) -> None:
@@ -92,8 +95,7 @@ def log_model(client: MlflowClient, run_id: str, state: StageState, pipeline: Pi
     weights = pipeline.find(path, state.outs[path])
     if weights is None:
         raise MissingFileError(path)
-    example = _example(state, pipeline)
-    model = _logged(client, run_id) or _log(run_id, kind, state, weights, example)
+    model = _logged(client, run_id) or _log(run_id, kind, state, pipeline, weights)
     _register(client, run_id, state, *model)
 
 
@@ -123,18 +125,18 @@ class _Pyfunc:
 
 
 def _log(
-    run_id: str, kind: str, state: StageState, weights: Path, example: NDArray[np.generic] | None
+    run_id: str, kind: str, state: StageState, pipeline: Pipeline, weights: Path
 ) -> tuple[str, str]:
     import mlflow
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    signature = None
-    if example is not None:
+    example, summary, signature = _example(state, pipeline), _summary(state, pipeline), None
+    if example is not None and summary is not None:
         one_image = (-1, *example.shape[1:])
         signature = ModelSignature(
             Schema([TensorSpec(example.dtype, one_image)]),
-            Schema([TensorSpec(np.dtype("float32"), (-1, 10))]),
+            Schema([TensorSpec(np.dtype("float32"), (-1, len(summary["classes"])))]),
         )
     config: dict[str, Any] = {"model": kind}
     if kind == "densenet":

@@ -9,11 +9,9 @@ from torchvision.models import densenet121
 
 from dlvc.models.preprocessing import enlarge, unit_interval
 
-CLASSES = 10
-
 
 class DenseNet121(nn.Module):
-    """torchvision's DenseNet-121 with random weights, a new classifier 1024-10 and log-softmax.
+    """torchvision's DenseNet-121 with random weights, a classifier 1024-`classes` and log-softmax.
 
     `forward` takes the stored uint8 photographs `(N, 32, 32, 3)` and enlarges one batch at a time
     to `image_size`. At 224 pixels the whole enlarged CIFAR-10 would take 36 GB.
@@ -23,17 +21,17 @@ class DenseNet121(nn.Module):
     rounds to whole values. Here each batch is enlarged in float32, without rounding.
     """
 
-    def __init__(self, image_size: int) -> None:
+    def __init__(self, image_size: int, classes: int = 10) -> None:
         super().__init__()
         self.image_size = image_size
         self.net = densenet121(weights=None)
-        self.net.classifier = nn.Linear(self.net.classifier.in_features, CLASSES)
+        self.net.classifier = nn.Linear(self.net.classifier.in_features, classes)
 
     def forward(self, photos: Tensor) -> Tensor:
-        """Log-probabilities float32 `(N, 10)` of uint8 photographs `(N, 32, 32, 3)`."""
+        """Log-probabilities float32 `(N, classes)` of uint8 photographs `(N, 32, 32, 3)`."""
         x = unit_interval(photos).permute(0, 3, 1, 2).contiguous()  # (N, 3, 32, 32)
         x = enlarge(x, self.image_size)  # (N, 3, S, S)
-        x = self.net(x)  # (N, 10)
+        x = self.net(x)  # (N, classes)
         return F.log_softmax(x, dim=1, dtype=torch.float32)
 
     @property

@@ -26,16 +26,16 @@ class LeNet(nn.Module):
     # and in this format twice as long (benchmarks/README.md).
     memory_format = torch.contiguous_format
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 6, kernel_size=5)
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
         self.fc1 = nn.Linear(16 * 5 * 5, 120)
         self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
+        self.fc3 = nn.Linear(84, classes)
 
     def forward(self, digits: Tensor) -> Tensor:
-        """Log-probabilities float32 `(N, 10)` of uint8 digits `(N, 28, 28)`."""
+        """Log-probabilities float32 `(N, classes)` of uint8 digits `(N, 28, 28)`."""
         x = unit_interval(digits).unsqueeze(1)  # (N, 1, 28, 28)
         x = enlarge(x, IMAGE_SIZE)  # (N, 1, 32, 32)
         # ReLU after pooling gives the same result as before it, on a quarter of the values.
@@ -44,5 +44,5 @@ class LeNet(nn.Module):
         x = x.flatten(1)  # (N, 400)
         x = F.relu(self.fc1(x))  # (N, 120)
         x = F.relu(self.fc2(x))  # (N, 84)
-        x = self.fc3(x)  # (N, 10)
+        x = self.fc3(x)  # (N, classes)
         return F.log_softmax(x, dim=1, dtype=torch.float32)

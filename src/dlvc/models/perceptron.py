@@ -5,23 +5,21 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CLASSES = 10
-
 
 class Perceptron(nn.Module):
-    """One linear layer from texture features to ten classes: y = softmax(W x + b).
+    """One linear layer from texture features to classes: y = softmax(W x + b).
 
-    `forward` takes float32 features `(N, n_features)` and returns probabilities `(N, 10)`.
+    `forward` takes float32 features `(N, n_features)` and returns probabilities `(N, classes)`.
 
     Source: lecture 5, "Defining the perceptron".
     """
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, n_features: int, classes: int = 10) -> None:
         super().__init__()
-        self.L = nn.Linear(n_features, CLASSES)
+        self.L = nn.Linear(n_features, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class probabilities `(N, 10)` of features `(N, n_features)`."""
+        """Class probabilities `(N, classes)` of features `(N, n_features)`."""
         return F.softmax(self.L(x), dim=1)
 
 

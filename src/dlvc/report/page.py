@@ -56,9 +56,7 @@ def build_page(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["math"] = lambda latex: Markup(convert(latex, display="block"))  # noqa: S704 - trusted
-    environment.filters["code"] = lambda text: Markup(  # noqa: S704 - trusted
-        re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-    )
+    environment.filters["code"] = code_elements
     environment.filters["file"] = lambda name: f"../{name}"
     counts = Counter(verdict.word for verdict in verdicts.values())
     explanations = read_yaml(HERE / "explanations.yaml")
@@ -91,6 +89,17 @@ def build_page(
             for stage, seconds in lecture.seconds.items()
         },
     )
+
+
+def code_elements(text: str) -> Markup:
+    """Escape a text, and make every part between backticks a `<code>` element.
+
+    >>> code_elements("1 < 2: `make run`")
+    Markup('1 &lt; 2: <code>make run</code>')
+    """
+    # With a `Markup` as its argument, Python 3.11's `re.sub` would escape the new elements.
+    escaped = str(escape(text))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - trusted
 
 
 def rows_of(evidence: Evidence, lecture: Lecture) -> Iterator[Row]:

@@ -57,7 +57,13 @@ def main(exercise: str) -> None:
     train = subset(train, settings.images, settings.seed)
     with stage_run(stage, folder, logged, device=runtime.device):
         trainings = Trainings(
-            stage, logged, seeds_from(settings.seed, settings.seeds), runtime, train, test
+            stage,
+            logged,
+            seeds_from(settings.seed, settings.seeds),
+            runtime,
+            train,
+            test,
+            classes=len(summary["classes"]),
         )
         import_module(f"dlvc.exercises.{exercise}").train(settings, trainings)
         if not trainings.rows:

@@ -40,9 +40,10 @@ def main() -> None:
     is_main = runtime.group.is_main_process
 
     summary = read_json(PHOTOS / "summary.json")
+    classes = len(summary["classes"])
     train, test = load_images(PHOTOS, runtime.device)
     trainer = Trainer(
-        partial(DenseNet121, settings.image_size),
+        partial(DenseNet121, settings.image_size, classes),
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
         train,

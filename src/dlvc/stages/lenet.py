@@ -36,9 +36,10 @@ def main() -> None:
     is_main = runtime.group.is_main_process
 
     summary = read_json(DIGITS / "summary.json")
+    classes = len(summary["classes"])
     train, test = load_images(DIGITS, runtime.device)
     trainer = Trainer(
-        LeNet,
+        partial(LeNet, classes),
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
         train,

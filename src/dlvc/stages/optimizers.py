@@ -31,9 +31,10 @@ def main(name: str) -> None:
     runtime = prepare_runtime(params.runtime)
 
     summary = read_json(DIGITS / "summary.json")
+    classes = len(summary["classes"])
     train, test = load_images(DIGITS, runtime.device)
     trainer = Trainer(  # the same seeds for all three: the same initial weights and batches
-        MLP,
+        partial(MLP, classes),
         F.cross_entropy,
         partial(OPTIMIZERS[name], **getattr(shared, name).model_dump()),
         train,

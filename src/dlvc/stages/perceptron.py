@@ -26,9 +26,10 @@ def main() -> None:
     runtime = prepare_runtime(params.runtime)
 
     summary = read_json(FEATURES / "summary.json")
+    classes = len(summary["classes"])
     train, test = load_features(FEATURES, runtime.device)
     trainer = Trainer(
-        partial(Perceptron, n_features=train.images.shape[1]),
+        partial(Perceptron, train.images.shape[1], classes),
         one_hot_mse,
         partial(SGD, learning_rate=settings.learning_rate),
         train,

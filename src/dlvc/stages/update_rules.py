@@ -47,9 +47,10 @@ def main(rule: str) -> None:
         runtime = runtime.for_single_samples()
 
     summary = read_json(DIGITS / "summary.json")
+    classes = len(summary["classes"])
     train, test = load_images(DIGITS, runtime.device)
     trainer = Trainer(
-        MLP,
+        partial(MLP, classes),
         F.cross_entropy,
         partial(SGD, learning_rate=settings.learning_rate),
         train,

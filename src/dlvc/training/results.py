@@ -19,6 +19,9 @@ from dlvc.training.trainer import Trained
 from dlvc.training.weights import write_weights
 from dvcview.files.artifacts import write_csv, write_json
 
+# The first column of confusion.csv. No class has this name, because no folder's name has a slash.
+TRUE_CLASS = "true/predicted"
+
 
 def curve_rows(curve: Sequence[EpochResult], *, lecture_scale: bool) -> list[dict[str, Any]]:
     """The rows of curves.csv, one per epoch.
@@ -86,6 +89,6 @@ def save_kernels(folder: Path, before: Mapping[str, Tensor], after: Mapping[str,
 
 def _confusion_rows(matrix: NDArray[np.int64], classes: Sequence[str]) -> list[Mapping[str, Any]]:
     return [
-        {"true": name, **dict(zip(classes, counts, strict=True))}
+        {TRUE_CLASS: name, **dict(zip(classes, counts, strict=True))}
         for name, counts in zip(classes, matrix.tolist(), strict=True)
     ]

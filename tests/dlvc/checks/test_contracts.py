@@ -19,6 +19,7 @@ from dlvc.features import FEATURE_NAMES
 from dlvc.features.scaler import Scaler
 from dlvc.models.lenet import LeNet
 from dlvc.params.reader import Params
+from dlvc.training.results import TRUE_CLASS
 from dlvc.training.summary import summarize
 from dlvc.training.weights import write_weights
 from dvcview.files.artifacts import write_csv, write_json
@@ -49,6 +50,8 @@ def images(folder, shape):
 
 def features(root):
     folder, rng = root / "data/features", np.random.default_rng(2)
+    folder.mkdir()
+    shutil.copy(root / "data/photos/summary.json", folder)
     train = rng.random((TRAIN, 9))
     scale = Scaler.fit(train)
     for part, raw in (("train", train), ("test", rng.random((TEST, 9)))):
@@ -82,7 +85,7 @@ def lenet(folder, update_losses):
     write_csv(
         folder / "confusion.csv",
         [
-            {"true": name, **dict(zip(CLASSES, row, strict=True))}
+            {TRUE_CLASS: name, **dict(zip(CLASSES, row, strict=True))}
             for name, row in zip(CLASSES, counts.tolist(), strict=True)
         ],
     )

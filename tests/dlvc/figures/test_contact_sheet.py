@@ -31,3 +31,11 @@ def test_only_the_images_shown_are_read(tmp_path):
     np.save(path, RNG.integers(0, 255, (50, 8, 8), dtype=np.uint8))
     (axes,) = draw_contact_sheet(np.load(path, mmap_mode="r"), np.zeros(50), ["0"], 2).axes
     assert axes.images[0].get_array().shape == (8, 16)
+
+
+def test_of_many_classes_the_first_are_shown():
+    images = RNG.integers(0, 255, (120, 8, 8), dtype=np.uint8)
+    classes = [f"class {number}" for number in range(120)]
+    (axes,) = draw_contact_sheet(images, np.arange(120), classes).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == classes[:50]
+    assert axes.get_title() == "The first 10 images of the first 50 of 120 classes"

@@ -15,7 +15,7 @@ from torch import nn
 from dlvc.models.lenet import LeNet
 from dlvc.training.initialization import init_model
 from dlvc.training.metrics import EpochResult, Evaluation, confusion_matrix
-from dlvc.training.results import save_kernels, save_layers, save_training
+from dlvc.training.results import TRUE_CLASS, save_kernels, save_layers, save_training
 from dlvc.training.runtime import computed_with
 from dlvc.training.trainer import Trained
 
@@ -137,9 +137,9 @@ def test_data_that_stand_in_for_nothing_are_named_only(tmp_path):
 def test_the_confusion_is_the_last_epoch_s_and_counts_each_test_image_once(left):
     table = rows(left / "confusion.csv")
     assert table == [  # LABELS down, the second epoch's classes across
-        {"true": "cat", "cat": "2", "dög": "1", "a, b": "0"},
-        {"true": "dög", "cat": "0", "dög": "2", "a, b": "0"},
-        {"true": "a, b", "cat": "1", "dög": "0", "a, b": "1"},
+        {TRUE_CLASS: "cat", "cat": "2", "dög": "1", "a, b": "0"},
+        {TRUE_CLASS: "dög", "cat": "0", "dög": "2", "a, b": "0"},
+        {TRUE_CLASS: "a, b", "cat": "1", "dög": "0", "a, b": "1"},
     ]
     assert sum(int(row[name]) for row in table for name in SUMMARY["classes"]) == len(LABELS)
 
