@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
+from dvcview.project.git import in_repository
 from tests.imports import ROOT
 
 
@@ -14,6 +17,7 @@ def git(*words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.skipif(not in_repository(ROOT), reason="not in a git repository")
 def test_a_checkout_as_on_windows_has_the_same_bytes(tmp_path):
     """dvc.lock has the MD5 of text files, and a shell does not run a script with CRLF."""
     git("clone", "--quiet", "-c", "core.autocrlf=true", ROOT, tmp_path / "clone")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from dvcview.errors import UserError
 from dvcview.files.artifacts import read_json
+from tests.checkout import listed_files
 from tests.imports import ROOT
 from tools import laptop
 
@@ -37,11 +37,8 @@ def test_the_readme_is_short():
 
 
 def pages() -> list[str]:
-    """The pages that git tracks, except those of the kept run."""
-    listed = subprocess.run(
-        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    return [page for page in listed.splitlines() if not page.startswith("docs/laptop/")]
+    """The pages of the project, except those of the kept run."""
+    return listed_files("*.md", ":!docs/laptop")
 
 
 def anchors(page: Path) -> set[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import getpass
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -14,6 +17,7 @@ from dvcview.errors import UserError, not_writable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+SITE_CACHE = Path("/var/tmp/dvc")  # noqa: S108 - DVC's default
 Handler = Any  # a function of number and frame, SIG_IGN, SIG_DFL, or what C code has set
 
 
@@ -28,6 +32,7 @@ def run_command(main: Callable[[], None]) -> NoReturn:
     """
     set_signal_handlers(_raise)
     try:
+        complete_environment()
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -45,6 +50,29 @@ def run_command(main: Callable[[], None]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def complete_environment() -> None:
+    """Set what DVC needs and an account of a container or a service may lack.
+
+    These are a user name, and a folder for the files that DVC shares between projects.
+
+    Raises:
+        UserError: the user has no home folder.
+    """
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # the number of the user has no name
+        os.environ["USER"] = f"user-{os.getuid()}"
+    try:
+        Path.home()
+    except RuntimeError:
+        raise UserError(
+            "this user has no home folder; set HOME to a folder that you can write to"
+        ) from None
+    shared = next((path for path in (SITE_CACHE, SITE_CACHE.parent) if path.exists()), None)
+    if "DVC_SITE_CACHE_DIR" not in os.environ and not (shared and os.access(shared, os.W_OK)):
+        os.environ["DVC_SITE_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "dvc")
 
 
 def log(message: str) -> None:

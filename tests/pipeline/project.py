@@ -19,6 +19,7 @@ from mlflow.entities import Run
 from ruamel.yaml import YAML
 
 from dvcview.project.lockfile import Pipeline, StageState
+from tests.checkout import listed_files
 from tests.imports import ROOT
 
 # Large enough to learn something, small enough for a test.
@@ -60,12 +61,7 @@ CACHE = ".dvc/cache"
 
 def project_files() -> list[Path]:
     """What git would commit now, without tests and docs, which no stage reads."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--",
-         ".", ":!tests", ":!docs"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    return [ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
+    return [ROOT / name for name in listed_files(".", ":!tests", ":!docs")]
 
 
 def link_or_copy(source: str, target: str) -> None:

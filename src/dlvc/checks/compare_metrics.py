@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dvcview.files.artifacts import read_json
-from dvcview.project.git import git_bytes
+from dvcview.project.git import git_bytes, head_commit
 from dvcview.project.lockfile import Pipeline, StageState
 from dvcview.verify.check import Checked
 from dvcview.verify.problem import Problem
@@ -85,7 +85,7 @@ def compare_metrics(
     root: Path, states: Mapping[str, StageState], intact: Set[str]
 ) -> Iterator[Comparison]:
     """Compare the metrics of each stage with those of HEAD, if both have the same inputs."""
-    committed = Pipeline(root, None, "HEAD").states()
+    committed = Pipeline(root, None, "HEAD").states() if head_commit(root) else {}
     for stage, state in states.items():
         file = (state.folder / METRICS).as_posix()
         if file not in state.outs or file not in intact:

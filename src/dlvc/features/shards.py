@@ -106,7 +106,8 @@ class Shards:
         np.save(content, np.concatenate(parts), allow_pickle=False)
         # A task that a scheduler has restarted must not write to the file of the first attempt.
         temporary = self.folder / f".{number}-of-{self.count}.{socket.gethostname()}.{os.getpid()}"
-        write_checksummed(temporary, content.getbuffer())
+        with content.getbuffer() as view:
+            write_checksummed(temporary, view)
         temporary.replace(self.file(number))
 
     def make_missing(self) -> None:

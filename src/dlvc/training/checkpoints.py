@@ -215,7 +215,8 @@ class Checkpoint:
         content = io.BytesIO()
         torch.save(state.state_dict(), content)
         try:
-            write_checksummed(self._path, content.getbuffer())
+            with content.getbuffer() as view:
+                write_checksummed(self._path, view)
         except UserError as error:
             log(f"no checkpoint was saved: {error}")
         self._saved_at = time.monotonic()

@@ -22,12 +22,14 @@ class Definitions:
         added: the MD5 of each out of `dvc add`, by .dvc file and by the out's path.
         metrics: the files that dvc.yaml declares as metrics.
         plots: the files and folders that dvc.yaml declares as plots, each with its column for x.
+        uncached: the outs with `cache: false`. DVC has no copy of them; git should.
     """
 
     stages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     added: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: frozenset[str] = frozenset()
     plots: Mapping[str, str | None] = field(default_factory=dict)
+    uncached: frozenset[str] = frozenset()
 
     def plot_of(self, path: str) -> tuple[str, str | None] | None:
         """The declared plot that a file is or lies in, and its column for x.
@@ -65,6 +67,7 @@ def _definitions(repo: Any) -> Definitions:
     added: dict[str, dict[str, str]] = {}
     metrics: set[str] = set()
     plots: dict[str, str | None] = {}
+    uncached: set[str] = set()
     for stage in repo.index.stages:
         file = _relative(repo, stage.path)
         if not getattr(stage, "name", None):  # a .dvc file of `dvc add` or `dvc import`
@@ -75,6 +78,8 @@ def _definitions(repo: Any) -> Definitions:
         for out in stage.outs:
             if out.protocol != "local":
                 continue
+            if not out.use_cache:
+                uncached.add(_relative(repo, out.fs_path))
             if out.metric:
                 metrics.add(_relative(repo, out.fs_path))
             if out.plot:
@@ -90,7 +95,7 @@ def _definitions(repo: Any) -> Definitions:
         for path, x in _top_level_plots(declared):
             plot = posixpath.normpath(posixpath.join(here, path))
             plots[plot] = x or plots.get(plot)
-    return Definitions(stages, added, frozenset(metrics), plots)
+    return Definitions(stages, added, frozenset(metrics), plots, frozenset(uncached))
 
 
 def _relative(repo: Any, path: str) -> str:

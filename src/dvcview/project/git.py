@@ -29,6 +29,16 @@ def path_from_top(folder: Path) -> tuple[str, str]:
     return to_top or ".", to_folder.strip()
 
 
+def has_identity(folder: Path) -> bool:
+    """Whether git knows the user's name and address, which a commit needs."""
+    return all(git(folder, "config", f"user.{key}").strip() for key in ("name", "email"))
+
+
+def in_repository(folder: Path) -> bool:
+    """Whether a folder is in a git repository, with or without commits."""
+    return git_bytes(folder, "rev-parse", "--git-dir") is not None
+
+
 def git(folder: Path, *words: str) -> str:
     """The output of git; empty if it fails."""
     return (git_bytes(folder, *words) or b"").decode(errors="replace")

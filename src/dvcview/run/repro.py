@@ -25,11 +25,13 @@ from dvcview.project.dvc_processes import (
     dvc_processes,
     paths_locked_by_dvc,
 )
+from dvcview.project.git import has_identity, in_repository
 from dvcview.project.lock_copies import keep_copy
 from dvcview.project.params import PARAMS_FILE
 from dvcview.project.root import make_state_folder
 from dvcview.run.lockfile_repair import repair_lockfile
 from dvcview.run.stage_process import STAGE_LOCKS, acquire
+from dvcview.run.without_git import configure_scm, write_params
 from dvcview.tracking.execution import PARENT_RUN
 from dvcview.tracking.stage_logger import MODE
 from dvcview.tracking.sync import sync
@@ -42,25 +44,32 @@ UNREADABLE_LOOKS = 3  # after this many looks, a killed DVC must have left the u
 def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
     """Run `dvc repro`, or `dvc exp run` with overrides (`-S key=value`); then sync MLflow.
 
+    Outside of a git repository, overrides are written into params.yaml before `dvc repro`.
+
     The caller has checked the parameters: DVC deletes a stage's outs before the stage can
     report an error.
 
     Returns:
         The exit code of DVC, or 128 and the number of the signal that stopped it.
     """
+    root = Path.cwd()
+    configure_scm(root)
+    if overrides and not in_repository(root):
+        write_params(overrides)
+        overrides = ()
     words = ["exp", "run", *overrides] if overrides else ["repro"]
     before = PARAMS_FILE.read_bytes() if PARAMS_FILE.exists() else b""
     with exclusive_run() as lock_fd:
         repair_lockfile()
-        keep_copy(Path.cwd())
+        keep_copy(root)
         command = [sys.executable, "-m", "dvc", WAIT_FOR_LOCK, *words, *([stage] if stage else [])]
-        exit_code = _call(command, lock_fd)
+        exit_code = _call(command, _environment(root), lock_fd)
     if not overrides and PARAMS_FILE.exists() and PARAMS_FILE.read_bytes() != before:
         log(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")
     if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         return exit_code
     try:
-        print(sync(Path.cwd()))
+        print(sync(root))
     except UserError as error:  # a run does not fail because MLflow does
         if os.environ.get(MODE) == "strict":
             raise
@@ -127,12 +136,12 @@ def _descriptions(processes: Mapping[psutil.Process, str]) -> set[str]:
     return {f"`{command}` (process {process.pid})" for process, command in processes.items()}
 
 
-def _call(command: Sequence[str], lock_fd: int) -> int:
+def _call(command: Sequence[str], environment: Mapping[str, str], lock_fd: int) -> int:
     """Run a command and wait for it. Ctrl-C and SIGTERM are forwarded to it as Ctrl-C.
 
     Waiting matters: a training stage saves a checkpoint, and DVC ends after its stage.
     """
-    process = subprocess.Popen(command, env=_environment(), pass_fds=[lock_fd])
+    process = subprocess.Popen(command, env=environment, pass_fds=[lock_fd])
     received: list[int] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:
@@ -175,14 +184,21 @@ def _interrupt(pid: int) -> None:
             continue
 
 
-def _environment() -> dict[str, str]:
+def _environment(root: Path) -> dict[str, str]:
     """The environment of DVC: `python` is this one, and the run of `mlflow run` is the parent run.
+
+    DVC starts stages with the user's shell, which for a service account is one that refuses.
 
     `MLFLOW_RUN_ID` itself must not reach the stages: each of them would resume that run.
     """
     environment = dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment["SHELL"] = "/bin/sh"
     run_id = environment.pop("MLFLOW_RUN_ID", None)
     if run_id:
         environment[PARENT_RUN] = run_id
+    if not has_identity(root):  # `dvc exp run` makes commits
+        for role in ("AUTHOR", "COMMITTER"):
+            environment.setdefault(f"GIT_{role}_NAME", "dvcview")
+            environment.setdefault(f"GIT_{role}_EMAIL", "dvcview@localhost")
     return environment

@@ -46,13 +46,14 @@ def check_bytes(root: Path) -> Checked:
     _, before = read_locks(pipeline)
     in_use = paths_in_use(root, before)
     manifest = build_manifest(
-        pipeline, [out.path for out in _not_in_use(outs_of(root, before), in_use)]
+        pipeline,
+        [out.path for out in _not_in_use(outs_of(before, pipeline.definitions.uncached), in_use)],
     )
 
     # A process that started or ended during the reading may have written, too.
     lock, states = read_locks(pipeline)
     in_use |= paths_in_use(root, states) | set(_changed_outs(before, states))
-    expected = expect(_not_in_use(outs_of(root, states), in_use), manifest)
+    expected = expect(_not_in_use(outs_of(states, pipeline.definitions.uncached), in_use), manifest)
     repairs = Repairs(manifest, expected, pipeline.has_remote)
     problems = (
         *check_workspace(expected, manifest, repairs),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from ruamel.yaml import YAML
 
 from dvcview.errors import UserError, first_line
 from dvcview.project.definitions import PIPELINE
-from dvcview.project.git import git
 from dvcview.project.lockfile import (
     LOCKFILE,
     Pipeline,
@@ -31,7 +30,7 @@ class Out:
     stage: str
     path: str
     md5: str  # ends in .dir for a folder
-    in_git: bool  # git tracks it instead of DVC, so `dvc checkout` does not restore it
+    in_git: bool  # it has `cache: false`, so git has it, and `dvc checkout` does not restore it
 
 
 @dataclass(frozen=True)
@@ -124,15 +123,10 @@ def _error_line(text: str) -> int:
     return 1
 
 
-def outs_of(root: Path, states: Mapping[str, StageState]) -> tuple[Out, ...]:
+def outs_of(states: Mapping[str, StageState], uncached: Set[str]) -> tuple[Out, ...]:
     """The outs of all stages, in the order of `states`."""
-    paths = [path for state in states.values() for path in state.outs]
-    # Outs that git tracks or would track. DVC's own outs are in .gitignore.
-    in_git = git(
-        root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths
-    ).split("\0")
     return tuple(
-        Out(stage, path, md5, path in in_git)
+        Out(stage, path, md5, path in uncached)
         for stage, state in states.items()
         for path, md5 in state.outs.items()
     )

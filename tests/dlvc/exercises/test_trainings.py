@@ -45,7 +45,7 @@ def trainings_on(*shape, dtype=np.uint8, seeds=range(3, 4)):
         Samples.from_numpy((rng.random((n, *shape)) * 255).astype(dtype), np.arange(n) % 10, CPU)
         for n in (40, 20)
     ]
-    return Trainings("claims@some", {}, seeds, PLAIN, *samples)
+    return Trainings("claims@some", {}, seeds, PLAIN, *samples, classes=10)
 
 
 @pytest.fixture
