@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from dvcview.run.stage_inputs import StageInputs
 
 STAGE_LOCKS = Path(".dvcview/stages")
 STARTED_BY_DVC = "DVC_STAGE"
+POLL = 0.2  # seconds
+GRACE = 60  # seconds for the clean-up after SIGTERM, such as a checkpoint
 # How often a waiting OpenMP thread polls before it sleeps. GNU's default is 300,000, which assumes
 # that no other process needs the core: beside one busy process an update of the MLP then takes 60
 # times as long as alone, and one of DenseNet 120 times. With 2,000 it is at most four times, and
@@ -109,11 +112,24 @@ def _exit_with(process: psutil.Process | None, message: str) -> None:
         return
 
     def wait() -> None:
-        process.wait()
+        while _is_alive(process):
+            time.sleep(POLL)
         log(message)
         _terminate()
+        # Python runs the handler of SIGTERM only between two bytecodes of the main thread, and a
+        # library that hangs in C never returns to it.
+        time.sleep(GRACE)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether a process runs. `process.wait` would wait until its parent has reaped it."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _terminate() -> None:

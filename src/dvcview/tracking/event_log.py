@@ -96,11 +96,20 @@ class EventLogReader:
         return bool(self.begin) and not is_alive(self.begin["pid"], self.begin["created"])
 
 
+def creation_time(process: psutil.Process) -> float:
+    """The time at which a process began, in seconds since the machine was started.
+
+    If somebody sets the clock, Linux changes the time of day at which every process began.
+    """
+    created: float = process.create_time()
+    return created - psutil.boot_time() if psutil.LINUX else created
+
+
 def is_alive(pid: int, created: float) -> bool:
-    """Whether the process with this number and time of creation is running."""
+    """Whether the process with this number and `creation_time` is running."""
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - created) < 1
+        same = abs(creation_time(process) - created) < 1
         return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

@@ -26,7 +26,7 @@ from dvcview.project.dvc_processes import parent_dvc_process
 from dvcview.project.lock_copies import keep_copy
 from dvcview.project.root import make_state_folder, root_of
 from dvcview.tracking.connection import store_lock
-from dvcview.tracking.event_log import SUFFIX, EventLogReader, is_alive
+from dvcview.tracking.event_log import SUFFIX, EventLogReader, creation_time, is_alive
 
 PARENT_RUN = "DVCVIEW_PARENT_RUN"  # the run of `mlflow run`
 EXECUTIONS = Path(".dvcview/executions")
@@ -77,7 +77,7 @@ def this_execution() -> Execution:
         command = f"dvc exp run: {experiment}"
     return Execution(
         pid=process.pid,
-        created=process.create_time(),
+        created=creation_time(process),
         command=redacted(command or " ".join(["python", *sys.argv])),
         workspace=str(root_of(Path.cwd()) or Path.cwd()),
         experiment=experiment,

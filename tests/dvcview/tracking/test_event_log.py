@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
-from dvcview.tracking.event_log import EventLog, EventLogReader, is_alive
+from dvcview.tracking.event_log import EventLog, EventLogReader, creation_time, is_alive
 
 
 def test_what_is_written_is_read_in_its_order(tmp_path):
@@ -39,19 +40,30 @@ def test_half_a_line_waits_for_its_other_half(tmp_path):
 
 def test_a_process_is_known_by_its_number_and_its_time_of_creation():
     itself = psutil.Process()
-    assert is_alive(os.getpid(), itself.create_time())
-    assert not is_alive(os.getpid(), itself.create_time() - 100)  # the number was used again
+    assert is_alive(os.getpid(), creation_time(itself))
+    assert not is_alive(os.getpid(), creation_time(itself) - 100)  # the number was used again
     child = subprocess.Popen([sys.executable, "-c", "pass"])
-    created = psutil.Process(child.pid).create_time()
+    created = creation_time(psutil.Process(child.pid))
     child.wait()
     assert not is_alive(child.pid, created)
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="Linux computes times from the time of its start")
+@pytest.mark.parametrize("shift", [-7200, 7200])
+def test_a_clock_that_is_set_changes_nothing(monkeypatch, shift):
+    created = creation_time(psutil.Process())
+    started = psutil.boot_time()
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: started + shift)
+    assert psutil.boot_time() == started + shift
+    assert abs(psutil.Process().create_time() - created - started - shift) < 1
+    assert is_alive(os.getpid(), created)
 
 
 def test_a_writer_that_was_killed_and_not_yet_waited_for_is_gone(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     process = psutil.Process(child.pid)
     event_log = EventLog(tmp_path, "lenet")
-    event_log.write("begin", pid=child.pid, created=process.create_time())
+    event_log.write("begin", pid=child.pid, created=creation_time(process))
     reader = EventLogReader(event_log.path)
     reader.new_events()
     assert not reader.writer_is_gone()
