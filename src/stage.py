@@ -12,15 +12,22 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from dlvc.launcher import is_worker, launch, run_worker, uses_several_processes
-from dlvc.training.determinism import pin_instructions
-from dvcview.console import run_command
-from dvcview.errors import UserError
-from dvcview.files.artifacts import read_yaml
-from dvcview.project.params import PARAMS_FILE
-from dvcview.run.stage_process import exit_with_dvc, limit_openmp_spinning, stage_process
-
 SOURCE = Path(__file__).resolve().parent
+if sys.path[0] != str(SOURCE):  # the user has set PYTHONSAFEPATH
+    sys.path.insert(0, str(SOURCE))
+
+from dlvc.launcher import is_worker, launch, run_worker, uses_several_processes  # noqa: E402
+from dlvc.training.determinism import pin_instructions  # noqa: E402
+from dvcview.console import run_command  # noqa: E402
+from dvcview.errors import UserError  # noqa: E402
+from dvcview.files.artifacts import read_yaml  # noqa: E402
+from dvcview.project.params import PARAMS_FILE  # noqa: E402
+from dvcview.run.stage_process import (  # noqa: E402
+    exit_with_dvc,
+    limit_openmp_spinning,
+    stage_process,
+)
+
 # Allocations between two runs of the garbage collector. Python's default of 700 makes the import of
 # torch 10 % slower, and that of torchvision 20 %.
 GC_THRESHOLD = 100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import getpass
 import os
@@ -47,6 +48,7 @@ def run_command(main: Callable[[], None]) -> NoReturn:
         print(f"error: {not_writable(error.filename or 'a cache', error)}", file=sys.stderr)
         raise SystemExit(2) from None
     # All files are written. Python would take half a second to free what torch has imported.
+    atexit._run_exitfuncs()  # such as the removal of tqdm's semaphore
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

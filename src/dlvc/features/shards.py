@@ -144,7 +144,7 @@ class Shards:
 
     def _make_in_workers(self, missing: list[int]) -> Iterator[int]:
         """Run `dlvc features --shard` for each shard; yields the number of each completed shard."""
-        command = [sys.executable, "-m", "dlvc.cli", "features", "--shard"]
+        command = [sys.executable, "-P", "-m", "dlvc.cli", "features", "--shard"]
         environment = {**os.environ, "TQDM_DISABLE": "1"}  # this process shows one bar for all
         running: set[subprocess.Popen[bytes]] = set()
         ended = False

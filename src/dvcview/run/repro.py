@@ -62,7 +62,9 @@ def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
     with exclusive_run() as lock_fd:
         repair_lockfile()
         keep_copy(root)
-        command = [sys.executable, "-m", "dvc", WAIT_FOR_LOCK, *words, *([stage] if stage else [])]
+        # With -P no file of this folder, such as json.py, replaces a module of the same name.
+        dvc = [sys.executable, "-P", "-m", "dvc", WAIT_FOR_LOCK]
+        command = [*dvc, *words, *([stage] if stage else [])]
         exit_code = _call(command, _environment(root), lock_fd)
     if not overrides and PARAMS_FILE.exists() and PARAMS_FILE.read_bytes() != before:
         log(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")

@@ -45,5 +45,5 @@ def _names_option(file: Path) -> bool:
 
 
 def _configure(root: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "dvc", "config", "--quiet", "--local", *words]
+    command = [sys.executable, "-P", "-m", "dvc", "config", "--quiet", "--local", *words]
     subprocess.run(command, cwd=root, check=False)

@@ -65,7 +65,7 @@ def serve(root: Path, host: str, port: str) -> NoReturn:
     environment.setdefault(ARTIFACTS, str(root / ".dvcview" / "artifacts"))
     # One worker: if several start at once on slow cores, all of them are considered dead.
     command = [
-        sys.executable, "-m", "mlflow", "server",
+        sys.executable, "-P", "-m", "mlflow", "server",
         "--host", host, "--port", port, "--workers", "1", "--serve-artifacts",
     ]  # fmt: skip
     if password:

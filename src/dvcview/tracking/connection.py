@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from dvcview.project.root import make_state_folder
 from dvcview.tracking.address import sqlite_file, tracking_uri
+from dvcview.tracking.relocate import ARTIFACTS, relocate_artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -67,6 +68,8 @@ def connect(root: Path) -> MlflowClient:
     with store_lock(root):  # the first call creates the database
         client: MlflowClient = mlflow.MlflowClient(uri)
         client.get_experiment("0")
+        if file := sqlite_file(uri):
+            relocate_artifacts(file)
     return client
 
 
@@ -76,4 +79,4 @@ def artifact_location(root: Path) -> str | None:
     By default MLflow uses the working folder of the first process, which may be a temporary one.
     """
     file = sqlite_file(tracking_uri(root))
-    return (file.parent / "mlruns").as_uri() if file else None
+    return (file.parent / ARTIFACTS).as_uri() if file else None

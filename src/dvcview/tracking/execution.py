@@ -165,7 +165,7 @@ def ensure_recorder(folder: Path, execution: Execution) -> None:
     root = folder.parents[2]
     with (folder / "recorder.log").open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "dvcview.tracking.recorder", str(folder.resolve())],
+            [sys.executable, "-P", "-m", "dvcview.tracking.recorder", str(folder.resolve())],
             cwd=root,
             env={**os.environ, "PYTHONPATH": _python_path(root, Path(execution.workspace))},
             stdin=subprocess.DEVNULL,

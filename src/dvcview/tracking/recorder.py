@@ -41,6 +41,7 @@ def main() -> None:
 def record(folder: Path) -> None:
     """Upload until the execution has ended and everything is uploaded, or an upload has failed."""
     root = folder.parents[2]
+    sys.path.append(str(root))  # for the functions that dvcview.yaml names
     execution = Execution(**json.loads((folder / RECORD).read_text()))
     uploader: Uploader | None = None
     while True:

@@ -1,0 +1,60 @@
+"""Corrects the addresses of artifacts after the project's folder was moved or copied."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from dvcview.console import log
+
+ARTIFACTS = "mlruns"  # the folder beside the database
+TIMEOUT = 60  # seconds to wait for another process that writes
+# Where MLflow's store has addresses of artifacts: tables and columns (MLflow 3).
+COLUMNS = (
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def relocate_artifacts(database: Path) -> None:
+    """Make the addresses of artifacts point into the folder beside a SQLite store.
+
+    MLflow stores absolute addresses. In a folder that was moved or copied, it would write into the
+    old place, and models could not be loaded. An address stays if its files are only there.
+    """
+    here = database.parent / ARTIFACTS
+    with closing(sqlite3.connect(database, timeout=TIMEOUT)) as store:
+        found = store.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        old = {Path(_path(uri)) for (uri,) in found if uri.startswith("file://")}
+        old = {folder for folder in old if folder.name == ARTIFACTS and folder != here}
+        if not old:
+            return
+        with store:  # one transaction
+            for folder in old:
+                _replace(store, folder, here)
+    log(f"the project was moved or copied; MLflow's artifacts are in {here}")
+
+
+def _replace(store: sqlite3.Connection, old: Path, new: Path) -> None:
+    store.execute(
+        "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?",
+        (new.as_uri(), old.as_uri()),
+    )
+    for table, column in COLUMNS:
+        for (uri,) in store.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():  # noqa: S608
+            path = Path(_path(uri or ""))
+            if not path.is_relative_to(old):
+                continue
+            moved = new / path.relative_to(old)
+            if moved.exists() or not path.exists():
+                change = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608
+                store.execute(change, (moved.as_uri(), uri))
+
+
+def _path(uri: str) -> str:
+    return url2pathname(urlsplit(uri).path)
