@@ -160,9 +160,3 @@ def test_a_folder_that_was_copied_and_moved(course, tmp_path):
     )
     uri = f"sqlite:///{moved.root / 'mlflow.db'}"
     assert "(2, 10)" in moved.call("python", "-c", code, MLFLOW_TRACKING_URI=uri).stdout
-
-
-def test_artifacts_that_were_not_copied_are_read_from_where_they_are(done):
-    done.call("dvcview", "sync")
-    assert not any(folder.is_relative_to(done.root) for folder in artifacts(done))
-    assert all(folder.parent.is_dir() for folder in artifacts(done))
