@@ -9,12 +9,16 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dvcview.errors import UserError, not_writable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -80,6 +84,16 @@ def complete_environment() -> None:
 def log(message: str) -> None:
     """Print a line for the user on stderr; stdout is for what a command returns."""
     print(message, file=sys.stderr, flush=True)
+
+
+def progress_bar(**settings: Any) -> tqdm[NoReturn]:
+    """A progress bar of tqdm; without a terminal it shows nothing."""
+    from tqdm import tqdm
+
+    if "_lock" not in vars(tqdm):
+        # tqdm's own lock is for several processes. Python reports it as leaked at a sudden end.
+        tqdm.set_lock(threading.RLock())
+    return tqdm(disable=None, **settings)
 
 
 def set_signal_handlers(handler: Handler) -> dict[int, Handler]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -80,6 +81,60 @@ def test_every_flipped_bit_is_found_and_mended(clone, tmp_path):
     assert flips.run_rounds(project.root, 14, 3, said.append) == []
     table = [line.split(" | ")[1:] for line in said if " time " in line]
     assert table == [["1", "1", "0", "0 |"], ["1", "1", "1", "1 |"]] * 7  # new time, time kept
+
+
+@pytest.mark.full
+def test_every_flipped_bit_is_mended_where_there_is_a_remote(clone, tmp_path):
+    project = copy_of(clone, tmp_path / "flips")
+    project.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+    project.dvc("push", "--quiet")
+    said: list[str] = []
+    assert flips.run_rounds(project.root, 14, 4, said.append) == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("has_remote", [False, True])
+def test_results_that_are_wrong_in_dvc_lock_too_are_made_again(clone, tmp_path, has_remote):
+    """`dvc pull` says that everything is up to date, because the files agree with dvc.lock."""
+    project = copy_of(clone, tmp_path / "wrong")
+    metrics = project.root / "results/perceptron/metrics.json"
+    right = metrics.read_bytes()
+    wrong = json.loads(right) | {"test_accuracy": 1.5}
+    metrics.write_text(json.dumps(wrong))
+    project.dvc("commit", "--force", "perceptron")
+    if has_remote:
+        project.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+        project.dvc("push", "--quiet")
+    for _ in range(2):  # the commands that verify names
+        found = project.call("dvcview", "verify", ok=False)
+        commands = [line.strip() for line in found.stdout.splitlines() if "dvc repro" in line]
+        assert commands, found.stdout
+        assert not any("dvc pull" in command for command in commands)
+        project.call("sh", "-c", commands[0].removeprefix("repair: "))
+        if metrics.read_bytes() == right:
+            break
+    assert metrics.read_bytes() == right
+    project.call("dvcview", "verify")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("has_remote", [False, True])
+def test_a_file_of_git_that_has_no_copy_is_made_again(clone, tmp_path, has_remote):
+    project = copy_of(clone, tmp_path / "lost")
+    if has_remote:
+        project.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+        project.dvc("push", "--quiet")
+    metrics = project.root / "results/perceptron/metrics.json"
+    right = metrics.read_bytes()
+    project.commit("all but the metrics")
+    project.call("git", "rm", "--cached", "--quiet", str(metrics))
+    project.call("git", "commit", "--quiet", "--message", "without the metrics")
+    metrics.write_bytes(right + b" ")
+    found = project.call("dvcview", "verify", ok=False).stdout
+    (command,) = {line.strip() for line in found.splitlines() if "dvc repro" in line}
+    project.call("sh", "-c", command.removeprefix("repair: "))
+    assert metrics.read_bytes() == right
+    project.call("dvcview", "verify")
 
 
 @pytest.mark.full

@@ -22,7 +22,7 @@ from dvcview.errors import first_line
 
 KINDS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
 ARRAY_STEPS = 100  # instructions; NumPy writes about sixty for an array of any size
-BATCH_STEPS = 100_000  # a batch of CIFAR-10 has 10,000 labels and 10,000 file names, 30,000 in all
+BATCH_STEPS = 100_000  # instructions; a batch of CIFAR-10 has 30,000
 
 ARRAY_INSTRUCTIONS = {
     "PROTO", "FRAME", "STOP", "MARK", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3",
@@ -112,7 +112,7 @@ ALLOWED_NAMES = {
 
 
 def unpickle_array(content: bytes) -> NDArray[Any]:
-    """Read a pickle of one plain array (Python 3, protocol 3 to 5).
+    """Read a pickle of one plain array (protocol 3 or 4).
 
     Args:
         content: the bytes of the file.
@@ -124,9 +124,9 @@ def unpickle_array(content: bytes) -> NDArray[Any]:
         ValueError: the pickle has any other content; the message states which.
 
     >>> import pickle
-    >>> unpickle_array(pickle.dumps(np.array([[1, 2]], np.uint8)))
+    >>> unpickle_array(pickle.dumps(np.array([[1, 2]], np.uint8), protocol=4))
     array([[1, 2]], dtype=uint8)
-    >>> unpickle_array(pickle.dumps(print))
+    >>> unpickle_array(pickle.dumps(print, protocol=4))
     Traceback (most recent call last):
     ValueError: it names 'builtins.print'
     """

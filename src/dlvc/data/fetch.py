@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 from uuid import uuid4
 
-from tqdm import tqdm
-
+from dvcview.console import progress_bar
 from dvcview.errors import UserError, first_line
 
 TIMEOUT = 10.0  # seconds without an answer
@@ -69,6 +69,8 @@ def fetch(
         try:
             _download(source, path, md5, size)
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             failures.append(f"{source} ({first_line(error)})")
         else:
             return path
@@ -103,7 +105,7 @@ def _download(source: str, path: Path, md5: str, size: int) -> None:
         with (
             _open(source) as (stream, length),
             temporary.open("xb") as file,
-            tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as progress,
+            progress_bar(total=size, desc=path.name, unit="B", unit_scale=True) as progress,
         ):
             if length is not None and length > size:
                 raise UserError(f"{path}: {source} announces {length} bytes, {expected}")

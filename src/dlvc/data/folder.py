@@ -16,11 +16,11 @@ from unicodedata import category, normalize
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
-from tqdm import tqdm
 
 from dlvc.arrays.array_files import npy_writer, read_npy
 from dlvc.arrays.dataset import Dataset, Images, Labels
 from dlvc.data.picture import read_picture
+from dvcview.console import progress_bar
 from dvcview.errors import UserError, first_line, one_line
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -64,7 +64,7 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
         train, test = _layout(path, names)
         classes = tuple(sorted(train))
         pictures = sum(map(len, [*train.values(), *test.values()]))
-        with tqdm(total=pictures, desc=path.name, unit="pictures", disable=None) as progress:
+        with progress_bar(total=pictures, desc=path.name, unit="pictures") as progress:
 
             def read(part: str, pictures: Names) -> tuple[Images, Labels]:
                 counts = [len(pictures[label]) for label in classes]
@@ -107,6 +107,7 @@ def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
             ) from None
         with archive:
             members = _members(archive, path)
+            _print_unknown_names(path, members)
             yield list(members), partial(_unpack, path, archive, members)
     else:
         raise UserError(
@@ -119,19 +120,14 @@ def _members(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
     members = archive.infolist()
     by_name: dict[str, ZipInfo] = {}
     for member in members:
-        decoded = _utf8(member.filename, member)
-        problem = _problem(member)
-        if decoded is None:
-            problem = "has a name in another encoding than UTF-8"
-        elif decoded in by_name:
-            problem = "occurs twice"
+        decoded = _decoded(member) or member.filename
+        problem = "occurs twice" if decoded in by_name else _problem(member)
         if problem:
             name = member.orig_filename[:200]
             raise UserError(
-                f"{path}: member {name!r} {problem}; create the .zip again with plain files "
-                "and UTF-8 names, or use a folder"
+                f"{path}: member {name!r} {problem}; create the .zip again with plain files only"
             )
-        by_name[str(decoded)] = member
+        by_name[decoded] = member
     unpacked = sum(member.file_size for member in members)
     size = path.stat().st_size
     if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED * size:
@@ -143,19 +139,34 @@ def _members(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
     return by_name
 
 
-def _utf8(name: str, member: ZipInfo) -> str | None:
-    """The name of a member that was written as UTF-8, or None.
+def _decoded(member: ZipInfo) -> str | None:
+    """The name of a member, if it was written as UTF-8; None if its encoding is unknown.
 
     A .zip can mark names as UTF-8. Many programs, macOS's among them, write UTF-8 without the mark,
-    and `zipfile` then decodes the name as code page 437. Other bytes could be in any encoding, such
-    as Shift-JIS.
+    and `zipfile` then decodes the name as code page 437. Other bytes can be in that code page or in
+    any other encoding, such as Shift-JIS.
     """
     if member.flag_bits & 0x800:
-        return name
+        return member.filename
     try:
-        return name.encode("cp437").decode("utf-8")
+        return member.filename.encode("cp437").decode("utf-8")
     except UnicodeError:
         return None
+
+
+def _print_unknown_names(path: Path, members: Mapping[str, ZipInfo]) -> None:
+    """Print one line if names of pictures are in an unknown encoding."""
+    unknown = [
+        name
+        for name, member in members.items()
+        if _decoded(member) is None and _is_picture(PurePosixPath(name))
+    ]
+    if unknown:
+        print(
+            f"{path}: {len(unknown)} names are not UTF-8 and were read in code page 437, such as "
+            f"{unknown[0][:80]!r}; if that is wrong, create the .zip again with UTF-8 names",
+            flush=True,
+        )
 
 
 def _problem(member: ZipInfo) -> str | None:

@@ -22,17 +22,15 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from dlvc import features
 from dlvc.arrays.dataset import open_dataset
 from dlvc.features import extract
 from dlvc.params.schema import Features
-from dvcview.console import log
+from dvcview.console import log, progress_bar
 from dvcview.errors import UserError, truncate
 from dvcview.files.artifacts import read_json
 from dvcview.files.checksum import read_checksummed, write_checksummed
@@ -115,7 +113,7 @@ class Shards:
         missing = self.missing()
         sizes = {number: self.rows(number).stop - self.rows(number).start for number in missing}
         done = len(self) - sum(sizes.values())
-        with _progress_bar(len(self), done, "features") as bar:
+        with progress_bar(total=len(self), initial=done, desc="features", unit="image") as bar:
             if self.workers > 1:
                 for number in self._make_in_workers(missing):
                     bar.update(sizes[number])
@@ -193,13 +191,9 @@ def make_shard(photos: Path, settings: Features, shard: str) -> str:
     if shards.read(number) is not None:
         return f"{shards.file(number)} is already complete"
     rows = shards.rows(number)
-    with _progress_bar(rows.stop - rows.start, 0, f"shard {shard}") as bar:
+    with progress_bar(total=rows.stop - rows.start, desc=f"shard {shard}", unit="image") as bar:
         shards.make(number, bar.update)
     return f"{shards.file(number)}"
-
-
-def _progress_bar(images: int, done: int, title: str) -> tqdm[NoReturn]:
-    return tqdm(total=images, initial=done, desc=title, unit="image", disable=None)
 
 
 def _increments(callback: Callable[[int], object]) -> Callable[[int], None]:

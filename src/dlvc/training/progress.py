@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from dlvc.training.samples import EpochState
+from dvcview import console
 
 Result = TypeVar("Result")
 
@@ -20,9 +19,9 @@ def progress_bar(title: str, training: EpochState) -> Iterator[Callable[[float],
     A resumed epoch starts its bar at the batch where it was interrupted. Without a terminal there
     is no bar.
     """
-    with tqdm(
+    with console.progress_bar(
         total=training.batches, initial=training.batch_index, desc=title, unit="batch",
-        disable=None, leave=False,
+        leave=False,
     ) as bar:  # fmt: skip
 
         def show(loss: float) -> None:

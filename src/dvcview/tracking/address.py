@@ -88,7 +88,18 @@ def _http_problem(uri: str) -> str | None:
     try:
         with urllib.request.urlopen(health, timeout=TIMEOUT):  # noqa: S310  # http or https
             return None
-    except urllib.error.HTTPError:  # a server answers; it may require a password
+    except urllib.error.HTTPError as error:  # a server answers; it may require a password
+        error.close()
         return None
     except (OSError, ValueError) as error:
-        return f"{redacted(uri)}: {getattr(error, 'reason', error)}"
+        return f"{redacted(uri)}: {getattr(error, 'reason', error)}{_through_proxy(parts)}"
+
+
+def _through_proxy(parts: urllib.parse.SplitResult) -> str:
+    """The proxy that a request to this address takes, as a part of an error message."""
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    host = parts.hostname or ""
+    if not proxy or urllib.request.proxy_bypass(host):
+        return ""
+    variable = f"{parts.scheme}_proxy"
+    return f" (through the proxy {redacted(proxy)} of {variable}; NO_PROXY={host} goes around it)"

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tqdm import tqdm
-
+from dvcview.console import progress_bar
 from dvcview.files.checksum import md5_of, md5_of_listing
 from dvcview.project.lockfile import Pipeline
 
@@ -124,7 +123,7 @@ def _read_all(files: Sequence[Path]) -> dict[Path, Content]:
     """The content of each file. Threads read in parallel, because hashing releases the GIL."""
     sizes = list(map(_size, files))
     with (
-        tqdm(total=sum(sizes), desc="verify", unit="B", unit_scale=True, disable=None) as bar,
+        progress_bar(total=sum(sizes), desc="verify", unit="B", unit_scale=True) as bar,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
         contents = {}

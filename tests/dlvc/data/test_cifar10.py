@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import pickle
+import sys
 import tarfile
 import tempfile
 import tracemalloc
@@ -164,7 +165,11 @@ HOSTILE = {
         member("zeros", b"x", pax_headers={"size": str(2**50)}),
         f"unpacks to {2**50} bytes",
     ),
-    "a negative size": (member("zeros", pax_headers={"size": "-1024"}), "unpacks to -1024 bytes"),
+    "a negative size": (
+        member("zeros", pax_headers={"size": "-1024"}),
+        # From Python 3.14 on, tarfile takes such a header for the end of the archive.
+        "is missing" if sys.version_info >= (3, 14) else "unpacks to -1024 bytes",
+    ),
     "holes": (member("holes", b"x", pax_headers=SPARSE), "is sparse or"),
     "a name with an end": (member("a", pax_headers={"path": "a\0b"}), "not a readable .tar.gz"),
     "a long extension": (

@@ -249,7 +249,7 @@ UNREADABLE = {
     "an alias": (b"a: &a 1\nlenet: *a\n", ", line 2: not valid YAML (aliases are not allowed"),
     "a merge of sections": (b"a: &a {b: 1}\nlenet: {<<: *a}\n", ", line 2: not valid YAML (alias"),
     "a list in itself": (b"lenet: &a [*a]\n", ", line 1: not valid YAML (aliases are not allowed"),
-    "a list as a key": (b"? [[1]]\n: 2\n", ", line 1: not valid YAML (unhashable type: 'list')"),
+    "a list as a key": (b"? [[1]]\n: 2\n", ", line 1: not valid YAML ("),
     "a bell": (b'lenet: "\x07"', ", line 1: not valid YAML (unacceptable character #x0007"),
     "an unknown alias": (b"lenet: *nobody\n", ", line 1: not valid YAML"),
     "a wrong truth": (b"data: 1\nlenet: !!bool maybe\n", ", line 2: not valid YAML ('maybe')"),

@@ -55,6 +55,20 @@ class Answer(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def test_a_proxy_that_is_not_there_is_named(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://user:secret@127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    said = unreachable("http://mlflow.example.invalid:5000")
+    assert said.endswith(
+        " (through the proxy http://***@127.0.0.1:9 of http_proxy; "
+        "NO_PROXY=mlflow.example.invalid goes around it)"
+    )
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert "proxy" not in unreachable("http://127.0.0.1:9")
+
+
 def test_a_server_that_asks_for_a_password_is_there():
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -29,10 +29,9 @@ def artifact(root):
 
 def test_a_project_in_its_own_place_is_left_alone(project, capsys):
     before = artifact(project)
-    capsys.readouterr()  # what MLflow prints about a new database
     relocate_artifacts(project / "mlflow.db")
     assert artifact(project) == before
-    assert capsys.readouterr().err == ""
+    assert "moved" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("way", [shutil.copytree, shutil.move])
