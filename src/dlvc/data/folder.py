@@ -13,23 +13,20 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import IO
 from unicodedata import category, normalize
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
 from dlvc.arrays.array_files import npy_writer, read_npy
 from dlvc.arrays.dataset import Dataset, Images, Labels
 from dlvc.data.picture import read_picture
+from dlvc.data.zip_members import LARGEST_FILE, decoded_name, members_of, unpack
 from dvcview.console import progress_bar
 from dvcview.errors import UserError, first_line, one_line
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 LAYOUT = "train/<class>/* and test/<class>/* (.png, .jpg or .jpeg pictures)"
-LARGEST_FILE = 200_000_000  # bytes, unpacked; a file in a small .zip could fill the memory
-MOST_MEMBERS = 1_000_000
-MOST_UNPACKED = 100  # times the size of the .zip; pictures are already compressed
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, undecodable bytes, line ends
-METHODS = (ZIP_STORED, ZIP_DEFLATED)  # zipfile unpacks other methods without a memory limit
 
 Open = Callable[[str], IO[bytes]]
 Names = dict[str, list[str]]  # the names of the pictures, by class
@@ -106,52 +103,13 @@ def _source(path: Path) -> Iterator[tuple[list[str], Open]]:
                 f"{path}: neither a folder nor a readable .zip ({problem}); expected {LAYOUT}"
             ) from None
         with archive:
-            members = _members(archive, path)
+            members = members_of(archive, path)
             _print_unknown_names(path, members)
-            yield list(members), partial(_unpack, path, archive, members)
+            yield list(members), partial(unpack, path, archive, members)
     else:
         raise UserError(
             f"{path}: no such folder or file; expected a folder or a .zip with {LAYOUT}"
         )
-
-
-def _members(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
-    """The members of a .zip by name; raises an error if a member or the total is unsafe."""
-    members = archive.infolist()
-    by_name: dict[str, ZipInfo] = {}
-    for member in members:
-        decoded = _decoded(member) or member.filename
-        problem = "occurs twice" if decoded in by_name else _problem(member)
-        if problem:
-            name = member.orig_filename[:200]
-            raise UserError(
-                f"{path}: member {name!r} {problem}; create the .zip again with plain files only"
-            )
-        by_name[decoded] = member
-    unpacked = sum(member.file_size for member in members)
-    size = path.stat().st_size
-    if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED * size:
-        raise UserError(
-            f"{path}: {len(members)} members that unpack to {unpacked} bytes, the limits are "
-            f"{MOST_MEMBERS} members and {MOST_UNPACKED} times the {size} bytes of the .zip; "
-            "use a folder instead"
-        )
-    return by_name
-
-
-def _decoded(member: ZipInfo) -> str | None:
-    """The name of a member, if it was written as UTF-8; None if its encoding is unknown.
-
-    A .zip can mark names as UTF-8. Many programs, macOS's among them, write UTF-8 without the mark,
-    and `zipfile` then decodes the name as code page 437. Other bytes can be in that code page or in
-    any other encoding, such as Shift-JIS.
-    """
-    if member.flag_bits & 0x800:
-        return member.filename
-    try:
-        return member.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return None
 
 
 def _print_unknown_names(path: Path, members: Mapping[str, ZipInfo]) -> None:
@@ -159,7 +117,7 @@ def _print_unknown_names(path: Path, members: Mapping[str, ZipInfo]) -> None:
     unknown = [
         name
         for name, member in members.items()
-        if _decoded(member) is None and _is_picture(PurePosixPath(name))
+        if decoded_name(member) is None and _is_picture(PurePosixPath(name))
     ]
     if unknown:
         print(
@@ -167,22 +125,6 @@ def _print_unknown_names(path: Path, members: Mapping[str, ZipInfo]) -> None:
             f"{unknown[0][:80]!r}; if that is wrong, create the .zip again with UTF-8 names",
             flush=True,
         )
-
-
-def _problem(member: ZipInfo) -> str | None:
-    """The reason to reject a member of a .zip, or None."""
-    name = member.orig_filename
-    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
-        return "has a path that leads outside the archive or contains a backslash"
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return "is a symbolic link"
-    if member.flag_bits & 0x1:
-        return "is encrypted"
-    if member.compress_type not in METHODS:
-        return "uses a compression method other than deflate"
-    if member.file_size > LARGEST_FILE:
-        return f"unpacks to {member.file_size} bytes, the limit is {LARGEST_FILE}"
-    return None
 
 
 def _open(path: Path, name: str) -> IO[bytes]:
@@ -201,22 +143,6 @@ def _open(path: Path, name: str) -> IO[bytes]:
         f"{file}: not a regular file, or too large ({found.st_size} bytes, the limit is "
         f"{LARGEST_FILE}); remove it"
     )
-
-
-def _unpack(path: Path, archive: ZipFile, members: Mapping[str, ZipInfo], name: str) -> IO[bytes]:
-    member = members[name]
-    try:
-        with archive.open(member) as file:
-            # `archive.read` would unpack everything before it checks the announced size.
-            content = file.read(member.file_size)
-        if len(content) != member.file_size:
-            raise BadZipFile(f"it has {len(content)} bytes and announces {member.file_size}")
-    except Exception as error:  # BadZipFile, zlib.error, EOFError, …: a damaged archive
-        problem = first_line(error)
-        raise UserError(
-            f"{path}: member {name!r} is damaged ({problem}); create or download the .zip again"
-        ) from None
-    return BytesIO(content)
 
 
 def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from dlvc.data import fetch as module
 from dlvc.data.fetch import fetch
@@ -166,7 +167,7 @@ def test_nothing_stays_of_an_interrupted_download(
         raise interruption
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.tqdm, "update", interrupt)
+        patch.setattr(tqdm, "update", interrupt)
         with pytest.raises(interruption):
             get(tmp_path, f"{server.address}/f.gz")
     assert [name.endswith(".partial") for name in seen] == [True]

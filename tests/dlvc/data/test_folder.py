@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dlvc.arrays.dataset import ARRAYS, Dataset, check_dataset, open_dataset, save_dataset
-from dlvc.data import folder
+from dlvc.data import folder, zip_members
 from dvcview.errors import UserError
 
 CLASSES = [f"class {c}" for c in "jihgfedcba"]  # not in order
@@ -295,7 +295,7 @@ def test_a_zip_bomb_is_refused(pictures: Path, monkeypatch: pytest.MonkeyPatch) 
     path = pack(pictures)
     with ZipFile(path, "a", ZIP_DEFLATED) as archive:
         archive.writestr("train/class a/9.png", bytes(1_000_001))
-    monkeypatch.setattr(folder, "LARGEST_FILE", 1_000_000)
+    monkeypatch.setattr(zip_members, "LARGEST_FILE", 1_000_000)
     with pytest.raises(UserError, match=r"9\.png' unpacks to 1000001 bytes, the limit is 1000000"):
         load_folder(path, RGB)
 
@@ -379,7 +379,7 @@ def test_members_that_share_their_content_do_not_multiply_it(pictures: Path) -> 
 
 def test_too_many_members_are_refused(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = pack(pictures)
-    monkeypatch.setattr(folder, "MOST_MEMBERS", 30)
+    monkeypatch.setattr(zip_members, "MOST_MEMBERS", 30)
     with pytest.raises(UserError, match=r"packed\.zip: 52 members .* the limits are 30"):
         load_folder(path, RGB)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -56,6 +57,7 @@ class Answer(BaseHTTPRequestHandler):
 
 
 def test_a_proxy_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies of the first call
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://user:secret@127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):

@@ -1,0 +1,90 @@
+"""Read the members of a .zip from an unknown source, without unpacking it to disk."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from dvcview.errors import UserError, first_line
+
+LARGEST_FILE = 200_000_000  # bytes, unpacked; a file in a small .zip could fill the memory
+MOST_MEMBERS = 1_000_000
+MOST_UNPACKED = 100  # times the size of the .zip; pictures are already compressed
+METHODS = (ZIP_STORED, ZIP_DEFLATED)  # zipfile unpacks other methods without a memory limit
+MARKED_AS_UTF8 = 0x800  # a bit of a member's flags
+
+
+def members_of(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
+    """The members of a .zip by name; raises an error if a member or the total is unsafe."""
+    members = archive.infolist()
+    by_name: dict[str, ZipInfo] = {}
+    for member in members:
+        decoded = decoded_name(member) or member.filename
+        problem = "occurs twice" if decoded in by_name else _problem(member)
+        if problem:
+            name = member.orig_filename[:200]
+            raise UserError(
+                f"{path}: member {name!r} {problem}; create the .zip again with plain files only"
+            )
+        by_name[decoded] = member
+    unpacked = sum(member.file_size for member in members)
+    size = path.stat().st_size
+    if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED * size:
+        raise UserError(
+            f"{path}: {len(members)} members that unpack to {unpacked} bytes, the limits are "
+            f"{MOST_MEMBERS} members and {MOST_UNPACKED} times the {size} bytes of the .zip; "
+            "use a folder instead"
+        )
+    return by_name
+
+
+def decoded_name(member: ZipInfo) -> str | None:
+    """The name of a member, if it was written as UTF-8; None if its encoding is unknown.
+
+    A .zip can mark names as UTF-8. Many programs, macOS's among them, write UTF-8 without the mark,
+    and `zipfile` then decodes the name as code page 437. Other bytes can be in that code page or in
+    any other encoding, such as Shift-JIS.
+    """
+    if member.flag_bits & MARKED_AS_UTF8:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return None
+
+
+def _problem(member: ZipInfo) -> str | None:
+    """The reason to reject a member of a .zip, or None."""
+    name = member.orig_filename
+    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+        return "has a path that leads outside the archive or contains a backslash"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "is a symbolic link"
+    if member.flag_bits & 0x1:
+        return "is encrypted"
+    if member.compress_type not in METHODS:
+        return "uses a compression method other than deflate"
+    if member.file_size > LARGEST_FILE:
+        return f"unpacks to {member.file_size} bytes, the limit is {LARGEST_FILE}"
+    return None
+
+
+def unpack(path: Path, archive: ZipFile, members: Mapping[str, ZipInfo], name: str) -> IO[bytes]:
+    """The content of a member; raises an error unless it has exactly the announced size."""
+    member = members[name]
+    try:
+        with archive.open(member) as file:
+            # `archive.read` would unpack everything before it checks the announced size.
+            content = file.read(member.file_size)
+        if len(content) != member.file_size:
+            raise BadZipFile(f"it has {len(content)} bytes and announces {member.file_size}")
+    except Exception as error:  # BadZipFile, zlib.error, EOFError, …: a damaged archive
+        problem = first_line(error)
+        raise UserError(
+            f"{path}: member {name!r} is damaged ({problem}); create or download the .zip again"
+        ) from None
+    return BytesIO(content)
