@@ -32,10 +32,7 @@ sync: $(READY)  ## make MLflow show the state of dvc.lock, after a loss, a resto
 	@dvcview sync
 
 ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
-	@echo "MLflow: http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning (Ctrl-C stops it)"
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
-		MLFLOW_ENABLE_ASSISTANT_SANDBOX=true MLFLOW_DISABLE_TELEMETRY=true \
-		mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+	@dvcview ui --port "$(PORT)"
 
 database: $(READY)  ## start PostgreSQL in .dvcview/postgres, for `make server`
 	@dvcview database start

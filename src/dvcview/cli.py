@@ -27,6 +27,8 @@ def _main() -> None:
     commands.add_parser("verify", help="check that no file of the pipeline is damaged")
     run = commands.add_parser("run", help="run `dvc repro` safely, then sync MLflow")
     run.add_argument("stage", nargs="?", help="only this stage and what it needs")
+    ui = commands.add_parser("ui", help="open the results in MLflow, on this machine alone")
+    ui.add_argument("--port", default="5000")
     database = commands.add_parser("database", help="start or stop PostgreSQL for `server`")
     database.add_argument("action", choices=("start", "stop"))
     server = commands.add_parser("server", help="serve MLflow for a team, on PostgreSQL")
@@ -65,6 +67,10 @@ def _run(arguments: argparse.Namespace, root: Path) -> None:
             exit_code = run_pipeline(arguments.stage, ())
             if exit_code:
                 raise SystemExit(exit_code)
+        case "ui":
+            from dvcview.server.mlflow_server import serve_ui
+
+            serve_ui(root, arguments.port)
         case "database":
             from dvcview.server.postgres import run_database
 

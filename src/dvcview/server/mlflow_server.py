@@ -1,7 +1,8 @@
-"""MLflow for a team: HTTP, a PostgreSQL database, and artifacts that the server stores.
+"""MLflow's server: for this machine alone, or for a team.
 
-When the server answers a request, the data is stored: PostgreSQL has committed it, or the file is
-in the artifact folder. The server process itself holds no data.
+The team's server has a PostgreSQL database and stores the artifacts itself. When it answers a
+request, the data is stored: PostgreSQL has committed it, or the file is in the artifact folder. The
+server process itself holds no data.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from dvcview.errors import UserError
+from dvcview.errors import UserError, redacted
 from dvcview.server.postgres import DRIVER, database_folder, database_url
+from dvcview.tracking.address import sqlite_file, tracking_uri
+from dvcview.tracking.relocate import relocate_artifacts
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+LOOPBACK = "127.0.0.1"
 DATABASE = "DVCVIEW_DATABASE"
 FORM = "postgresql://USER:PASSWORD@HOST/NAME (with %40 for @, %2F for /, %25 for %)"
 
@@ -63,15 +68,43 @@ def serve(root: Path, host: str, port: str) -> NoReturn:
     } | CLOSED
     environment["MLFLOW_BACKEND_STORE_URI"] = url.render_as_string(hide_password=False)
     environment.setdefault(ARTIFACTS, str(root / ".dvcview" / "artifacts"))
+    options = ["--serve-artifacts"]
+    if password:
+        options += ["--app-name", "basic-auth"]
+        environment |= _authentication_settings(private, url)
+    print(f"MLflow: http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops it)")
+    _become_server(host, port, options, environment)
+
+
+def serve_ui(root: Path, port: str) -> NoReturn:
+    """Check the port, then replace this process by MLflow's server for this machine alone.
+
+    Raises:
+        UserError: the port is not usable, or the store is a server already.
+    """
+    uri = tracking_uri(root)
+    if uri.startswith("http"):
+        raise UserError(f"the results are on a server already: {redacted(uri)}")
+    _check_address(LOOPBACK, port)
+    file = sqlite_file(uri)
+    if file and file.exists():
+        relocate_artifacts(file)
+    print(
+        f"MLflow: http://{LOOPBACK}:{port}/#/experiments?workflowType=machine_learning "
+        "(Ctrl-C stops it)"
+    )
+    environment = {**os.environ, **CLOSED, "MLFLOW_BACKEND_STORE_URI": uri}
+    _become_server(LOOPBACK, port, [], environment)
+
+
+def _become_server(
+    host: str, port: str, options: Sequence[str], environment: Mapping[str, str]
+) -> NoReturn:
     # One worker: if several start at once on slow cores, all of them are considered dead.
     command = [
         sys.executable, "-P", "-m", "mlflow", "server",
-        "--host", host, "--port", port, "--workers", "1", "--serve-artifacts",
+        "--host", host, "--port", port, "--workers", "1", *options,
     ]  # fmt: skip
-    if password:
-        command += ["--app-name", "basic-auth"]
-        environment |= _authentication_settings(private, url)
-    print(f"MLflow: http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops it)")
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606
 
@@ -117,7 +150,7 @@ def _check_address(host: str, port: str) -> None:
     except OSError as error:
         raise UserError(
             f"cannot listen on {host} port {port}: {error.strerror}; "
-            "choose others with --host and --port"
+            f"choose another port (make: PORT={int(port) % 65535 + 1})"
         ) from None
 
 

@@ -1,0 +1,97 @@
+"""The commands of README, one after the other in one shell, in a fresh clone."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sys
+import urllib.request
+
+import pytest
+
+from tests.imports import ROOT
+from tests.pipeline.project import SMALL, Project
+
+PROGRAMS = ("make", "dvc", "source", "dvcview", "dlvc")
+# `make ui` runs until Ctrl-C (below), and the tests do not run themselves.
+ELSEWHERE = ("make ui", "make test", "make test-full")
+
+
+def commands() -> list[str]:
+    """The commands in README's blocks, then those within its sentences."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```\n(.*?)```", text, re.DOTALL)
+    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    sentences = re.findall(r"(?<!`)`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    found = [line for line in (*lines, *sentences) if line.split()[:1] and " " in line]
+    return list(dict.fromkeys(line for line in found if line.split()[0] in PROGRAMS))
+
+
+def test_the_commands_are_found():
+    found = commands()
+    assert {"make run", "make verify", "source .venv/bin/activate", "dvc repro lenet"} <= set(found)
+    assert any(command.startswith("dvc exp run -n slow") for command in found)
+    assert any(command.startswith("dvcview which ") for command in found)
+
+
+@pytest.mark.full
+def test_the_commands_of_readme_work_as_they_stand(tmp_path):
+    project = Project.copy(tmp_path / "dlvc", SMALL)
+    (project.root / ".venv").symlink_to(sys.prefix)
+    skipped = (
+        *ELSEWHERE,
+        "make run P",
+        "make bench",
+        "make stress",
+    )  # hours, or the lectures' data
+    script = ["set -euo pipefail"]
+    for command in commands():
+        if command not in ELSEWHERE and not command.startswith(skipped[3:]):
+            script += [f"echo '$ {command}'", command]
+    # A terminal of the user: no environment is active before `source` says so.
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": "", "BROWSER": "true"}
+    done = project.call("bash", "-c", "\n".join(script), **environment)
+    assert "$ dvc exp show" in done.stdout
+    assert (project.root / "report/index.html").exists()
+    assert "run:" in done.stdout.partition("$ dvcview which")[2]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.full
+def test_make_ui_serves_mlflow_until_ctrl_c(done, port):
+    (done.root / ".venv").symlink_to(sys.prefix)
+    server = done.start("make", "ui", f"PORT={port}")
+    done.wait_for(lambda: answers(port))
+    assert f"http://127.0.0.1:{port}/" in server.text()
+    os.killpg(server.pid, signal.SIGINT)
+    server.said(60)
+    assert not answers(port)
+
+
+@pytest.mark.full
+def test_a_port_that_is_in_use_is_named_in_one_line(scratch, port):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        found = scratch.call("dvcview", "ui", "--port", str(port), ok=False)
+    assert found.returncode == 2
+    assert found.stderr == (
+        f"error: cannot listen on 127.0.0.1 port {port}: Address already in use; "
+        f"choose another port (make: PORT={port % 65535 + 1})\n"
+    )
