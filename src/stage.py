@@ -31,9 +31,19 @@ from dvcview.run.stage_process import (  # noqa: E402
 # Allocations between two runs of the garbage collector. Python's default of 700 makes the import of
 # torch 10 % slower, and that of torchvision 20 %.
 GC_THRESHOLD = 100_000
-# Variables of the user that would stop a stage. Matplotlib refuses the backend that notebooks set.
-# With either of the OpenMP variables, the backward pass of a convolution can wait for ever.
-IGNORED = ("MPLBACKEND", "MATPLOTLIBRC", "OMP_DYNAMIC", "OMP_THREAD_LIMIT")
+# Variables of the user that a stage ignores. The first group would stop it: Matplotlib refuses the
+# backend that notebooks set, and with either of the OpenMP variables, the backward pass of a
+# convolution can wait for ever. The second group would choose other machine code, and so change the
+# last digits of results without a trace in `computed`; the setting for that is
+# `runtime.reproducible`.
+IGNORED = (
+    "MPLBACKEND", "MATPLOTLIBRC", "OMP_DYNAMIC", "OMP_THREAD_LIMIT", "NUMBA_NUM_THREADS",
+    "NUMBA_THREADING_LAYER",
+    "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
+    "MKL_CBWR", "MKL_DYNAMIC", "MKL_NUM_THREADS", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
+    "NUMBA_OPT", "NUMBA_DISABLE_JIT", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE",
+    "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)  # fmt: skip
 STAGES = sorted(file.stem for file in (SOURCE / "dlvc/stages").glob("[a-z]*.py"))
 
 
@@ -47,14 +57,14 @@ def main() -> None:
     os.environ["PYTHONPATH"] = f"{SOURCE}{os.pathsep}{inherited}" if inherited else str(SOURCE)
     if not is_worker():
         exit_with_dvc()
+    for name in IGNORED:
+        os.environ.pop(name, None)
     # These must happen before torch is imported. The stage `params` itself reports a mistake in the
     # file, so that its run in MLflow shows it.
     reports_itself = stage == "params" and PARAMS_FILE.exists()
     if not reports_itself and _is_portable():
         pin_instructions()
     limit_openmp_spinning()
-    for name in IGNORED:
-        os.environ.pop(name, None)
     gc.set_threshold(GC_THRESHOLD)
 
     module = import_module(f"dlvc.stages.{stage}")

@@ -26,6 +26,8 @@ def stop(message: str) -> None:
 
 def check() -> None:
     """Check everything that can be checked before the first byte is written."""
+    if os.name != "posix":
+        stop("this needs Linux or macOS; on Windows, use WSL")
     if not shutil.which("git"):
         stop("git is not found, DVC needs it; install it with your system's package manager")
     free = shutil.disk_usage(str(ROOT)).free / 1e9

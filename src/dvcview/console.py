@@ -64,8 +64,10 @@ def complete_environment() -> None:
     These are a user name, and a folder for the files that DVC shares between projects.
 
     Raises:
-        UserError: the user has no home folder.
+        UserError: the system is Windows, or the user has no home folder.
     """
+    if os.name != "posix":
+        raise UserError("this needs Linux or macOS; on Windows, use WSL")
     try:
         getpass.getuser()
     except (KeyError, OSError):  # the number of the user has no name

@@ -19,6 +19,15 @@ VARIABLES = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # as every notebook sets it
     "OMP_THREAD_LIMIT": "1",
     "OMP_DYNAMIC": "true",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "NUMBA_DISABLE_JIT": "1",
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "MKL_CBWR": "SSE4_2",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3",
+    "MLFLOW_REGISTRY_URI": "databricks-uc",
     "PYTHONSAFEPATH": "1",  # Python does not add the folder of stage.py to its path
 }
 MATPLOTLIBRC = "font.family: serif\naxes.grid: True\ntext.usetex: True\nlines.linewidth: 9\n"
@@ -29,7 +38,8 @@ def test_variables_and_configuration_files_change_no_byte(done, tmp_path):
     (tmp_path / "matplotlib/matplotlibrc").write_text(MATPLOTLIBRC)
     lock = (done.root / "dvc.lock").read_bytes()
     done.dvc(
-        "repro", "--force", "--single-item", "lenet", "densenet", "figures",
+        "repro", "--force", "--single-item", "features", "update_rules@per_sample", "lenet",
+        "densenet", "figures",
         **VARIABLES, XDG_CONFIG_HOME=str(tmp_path),
     )  # fmt: skip
     assert (done.root / "dvc.lock").read_bytes() == lock

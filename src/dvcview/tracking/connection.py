@@ -65,8 +65,9 @@ def connect(root: Path) -> MlflowClient:
     mlflow = import_mlflow()
     uri = tracking_uri(root)
     mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)  # whatever MLFLOW_REGISTRY_URI names
     with store_lock(root):  # the first call creates the database
-        client: MlflowClient = mlflow.MlflowClient(uri)
+        client: MlflowClient = mlflow.MlflowClient(uri, registry_uri=uri)
         client.get_experiment("0")
         if file := sqlite_file(uri):
             relocate_artifacts(file)
