@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +144,22 @@ def test_pictures_that_change_run_again_what_depends_on_them(scratch):
     finally:
         (folder / "one.txt").unlink()
     assert "up to date" in scratch.dvc("status").stdout
+
+
+@full
+def test_a_name_that_is_not_utf_8_is_one_line(scratch):
+    folder = scratch.root / "data/pictures/digits/train"
+    folder.mkdir(parents=True)
+    file = os.fsencode(folder) + b"/\xff\xe9.png"
+    Path(os.fsdecode(file)).write_bytes(b"")
+    try:
+        done = scratch.call("dlvc", "run", "digits", ok=False)
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: data/pictures/digits/train: the name '\\udcff\\udce9.png' is not UTF-8; rename it\n"
+    )
 
 
 @full

@@ -8,6 +8,7 @@ check the parameters before they change any file.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,13 +108,13 @@ def check_params(content: Any, name: str) -> Params:
 
 
 def check_pictures(params: Params) -> None:
-    """Check that both image paths exist, even if `source` does not use them.
+    """Check that DVC can read both image paths, even if `source` does not use them.
 
     The paths are deps of DVC stages. If one does not exist, DVC first deletes the existing images
     and then fails. A device does not count as a file, because DVC would read it without end.
 
     Raises:
-        UserError: a path is neither a folder nor a regular file.
+        UserError: a path is neither a folder nor a regular file, or a name in it is not UTF-8.
     """
     for name, images in (("digits", params.data.digits), ("photos", params.data.photos)):
         path = Path(images.path)
@@ -125,6 +126,19 @@ def check_pictures(params: Params) -> None:
             found = f"data.{name}.path is {truncate(images.path)}"
             hint = "create it or set another path"
             raise UserError(f"{found}, which is neither a folder nor a file; {hint}")
+        for folder, folders, files in os.walk(path):
+            for file in (*folders, *files):
+                if not _is_utf8(file):
+                    raise UserError(f"{folder}: the name {file!r} is not UTF-8; rename it")
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether the bytes of a file's name are UTF-8; Python has surrogates for other bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _explain(problem: Mapping[str, Any]) -> str:

@@ -86,4 +86,4 @@ def _lines_about_problems(root: Path, problems: Sequence[Problem]) -> Iterator[s
             yield f"{problem.file}: {problem.what}"
         yield f"    {repair}"
     if problems and (root / ".venv").is_dir():
-        yield "the commands need `export PATH=$PWD/.venv/bin:$PATH`"
+        yield "the commands need the environment: `source .venv/bin/activate`"
