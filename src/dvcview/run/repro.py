@@ -53,13 +53,13 @@ def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
         The exit code of DVC, or 128 and the number of the signal that stopped it.
     """
     root = Path.cwd()
-    configure_scm(root)
-    if overrides and not in_repository(root):
-        write_params(overrides)
-        overrides = ()
-    words = ["exp", "run", *overrides] if overrides else ["repro"]
-    before = PARAMS_FILE.read_bytes() if PARAMS_FILE.exists() else b""
     with exclusive_run() as lock_fd:
+        configure_scm(root)
+        if overrides and not in_repository(root):
+            write_params(overrides)
+            overrides = ()
+        words = ["exp", "run", *overrides] if overrides else ["repro"]
+        before = PARAMS_FILE.read_bytes() if PARAMS_FILE.exists() else b""
         repair_lockfile()
         keep_copy(root)
         # With -P no file of this folder, such as json.py, replaces a module of the same name.
