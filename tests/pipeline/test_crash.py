@@ -32,7 +32,7 @@ def stages(project):
 
 def dvcs(project):
     return [p for p in project.processes() if any(w.endswith("/dvc") for w in words_of(p)[:3])
-            or words_of(p)[1:3] == ["-m", "dvc"]]  # fmt: skip
+            or words_of(p)[1:4] == ["-P", "-m", "dvc"]]  # fmt: skip
 
 
 @pytest.fixture
