@@ -45,28 +45,34 @@ def find_python(bootstrap: Path) -> str:
 
     ``bootstrap`` is an empty folder for a temporary environment with uv.
     """
-    if supported(sys.version_info[:3]):
-        return os.path.realpath(sys.executable)  # not the one of a .venv that is incomplete
+    own = os.path.realpath(sys.executable)  # not the one of a .venv that is incomplete
+    if supported(sys.version_info[:3]) and probe(own):
+        return own
     found, oldest, newest = (
         ".".join(map(str, version)) for version in (sys.version_info[:3], OLDEST, NEWEST)
     )
-    print(f"set-up: this is Python {found}, needed is {oldest} to {newest}", flush=True)
+    if supported(sys.version_info[:3]):
+        reason = f"{own} cannot create environments (on Debian and Ubuntu, install python3-venv)"
+    else:
+        reason = f"this is Python {found}, needed is {oldest} to {newest}"
+    print(f"set-up: {reason}", flush=True)
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
         path = shutil.which(f"python3.{minor}")
         if path and probe(path):
             print(f"set-up: using {path}", flush=True)
             return path
     print("set-up: the PATH has no other Python that can be used; asking uv for one", flush=True)
+    hint = "or install Python 3.12 yourself: make PYTHON=python3.12"
     uv = shutil.which("uv")
     if not uv:
-        install_uv(sys.executable, bootstrap)
+        install_uv(sys.executable, bootstrap, hint)
         uv = str(bootstrap / "bin" / "uv")
     wanted = ".".join(map(str, NEWEST))
-    hint = "or install Python 3.12 yourself: make PYTHON=python3.12"
     call(uv, "python", "install", wanted, hint=hint)
-    path = subprocess.check_output((uv, "python", "find", "--managed-python", wanted)).decode()
-    print(f"set-up: using {path.strip()}", flush=True)
-    return path.strip()
+    found_by_uv = ("python", "find", "--python-preference", "only-managed", wanted)
+    path = call(uv, *found_by_uv, hint=hint).strip()
+    print(f"set-up: using {path}", flush=True)
+    return path
 
 
 def probe(python: str) -> bool:
@@ -78,14 +84,15 @@ def probe(python: str) -> bool:
     return done.returncode == 0 and supported(tuple(map(int, done.stdout.split())))
 
 
-def install_uv(python: str, venv: Path) -> None:
+def install_uv(python: str, venv: Path, hint: str = "") -> None:
     """Create an environment and install the locked uv into it."""
-    call(python, "-m", "venv", str(venv))
+    call(python, "-m", "venv", str(venv), hint=hint)
     with tempfile.TemporaryDirectory() as folder:
         uv = Path(folder) / "uv.lock"
         uv.write_text(locked("uv"), encoding="utf-8")
         program = str(venv / "bin" / "python")
-        call(program, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(uv))
+        pip_install = (program, "-m", "pip", "install", "--quiet")
+        call(*pip_install, "--require-hashes", "-r", str(uv), hint=hint)
 
 
 def locked(package: str) -> str:
@@ -98,8 +105,8 @@ def locked(package: str) -> str:
     return "\n".join(lines[start : end + 1]) + "\n"
 
 
-def call(*command: str, hint: str = "") -> None:
-    """Run a command; its output is shown only if it fails, followed by the hint."""
+def call(*command: str, hint: str = "") -> str:
+    """Run a command; returns its output, which is shown if it fails, followed by the hint."""
     done = subprocess.run(
         command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
@@ -109,6 +116,7 @@ def call(*command: str, hint: str = "") -> None:
             f"set-up failed at `{' '.join(command[:4])} ...`; the lines above say why"
             + (f"; {hint}" if hint else "")
         )
+    return done.stdout.decode(errors="replace")
 
 
 def main() -> None:

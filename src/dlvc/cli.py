@@ -27,7 +27,8 @@ def _main() -> None:
         "run",
         help="check params.yaml, then run what has changed",
         usage="dlvc run [--profile PROFILE] [STAGE] [--section.key VALUE ...]",
-        epilog="With a STAGE only that stage and what it needs; with values, `dvc exp run -S ...`.",
+        epilog="With a STAGE only that stage and what it needs. Values become an experiment of "
+        "DVC; outside of a git repository they are written into params.yaml.",
         allow_abbrev=False,
     )
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")

@@ -44,6 +44,10 @@ def _main() -> None:
 
 def _run(arguments: argparse.Namespace, root: Path) -> None:
     """Run a command. Each imports what it needs, since some imports are slow."""
+    if arguments.command in ("sync", "which", "verify"):
+        from dvcview.run.without_git import configure_scm
+
+        configure_scm(root)
     match arguments.command:
         case "sync":
             from dvcview.tracking.sync import sync

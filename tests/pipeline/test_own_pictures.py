@@ -46,7 +46,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Project:
     }
     project = Project.copy(root, SMALL | own)
     said = project.dvc("repro").stdout
-    assert "photos.zip: 1 files are not read (1 .webp); only .png, .jpg and .jpeg are" in said
+    assert "photos.zip: files that are not read: 1 (1 .webp); convert them to .png or .jpg" in said
     project.sync()
     return project
 

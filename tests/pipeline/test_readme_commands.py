@@ -76,6 +76,8 @@ def answers(port: int) -> bool:
 @pytest.mark.full
 def test_make_ui_serves_mlflow_until_ctrl_c(done, port):
     (done.root / ".venv").symlink_to(sys.prefix)
+    for name in ("json.py", "mlflow.py"):  # they replace no module
+        (done.root / name).write_text("raise SystemExit('the file of the project')")
     server = done.start("make", "ui", f"PORT={port}")
     done.wait_for(lambda: answers(port))
     assert f"http://127.0.0.1:{port}/" in server.text()

@@ -79,8 +79,8 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
         repeated = _count_repeated(training[0], testing[0])
         if repeated:
             print(
-                f"{path}: {repeated} of the {len(testing[0])} test pictures are also training "
-                "pictures, so the test accuracy is too high",
+                f"{path}: test pictures that are also training pictures: {repeated} of "
+                f"{len(testing[0])}; they make the test accuracy too high",
                 flush=True,
             )
         return Dataset(f"pictures from {path.name}", None, classes, *training, *testing)
@@ -121,7 +121,7 @@ def _print_unknown_names(path: Path, members: Mapping[str, ZipInfo]) -> None:
     ]
     if unknown:
         print(
-            f"{path}: {len(unknown)} names are not UTF-8 and were read in code page 437, such as "
+            f"{path}: names that are not UTF-8: {len(unknown)}, read in code page 437, such as "
             f"{unknown[0][:80]!r}; if that is wrong, create the .zip again with UTF-8 names",
             flush=True,
         )
@@ -199,14 +199,14 @@ def _print_passed_over(path: Path, names: Sequence[str]) -> None:
         if file.suffix
         and not _is_picture(file)
         and not _is_hidden(file)
-        and file.parts[depth] in ("train", "test")
         and len(file.parts) == depth + 3  # part, class, file
+        and file.parts[depth] in ("train", "test")
     )
     if suffixes:
         counts = ", ".join(f"{n} {one_line(suffix)}" for suffix, n in suffixes.most_common(5))
         print(
-            f"{path}: {suffixes.total()} files are not read ({counts}); only .png, .jpg and .jpeg "
-            "are, convert the others",
+            f"{path}: files that are not read: {suffixes.total()} ({counts}); convert them to .png "
+            "or .jpg",
             flush=True,
         )
 

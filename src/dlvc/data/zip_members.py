@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import struct
+import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +18,7 @@ MOST_MEMBERS = 1_000_000
 MOST_UNPACKED = 100  # times the size of the .zip; pictures are already compressed
 METHODS = (ZIP_STORED, ZIP_DEFLATED)  # zipfile unpacks other methods without a memory limit
 MARKED_AS_UTF8 = 0x800  # a bit of a member's flags
+UNICODE_PATH = 0x7075  # an extra field: version 1, CRC of the name, the name in UTF-8
 
 
 def members_of(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
@@ -23,14 +26,16 @@ def members_of(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
     members = archive.infolist()
     by_name: dict[str, ZipInfo] = {}
     for member in members:
-        decoded = decoded_name(member) or member.filename
-        problem = "occurs twice" if decoded in by_name else _problem(member)
+        name = decoded_name(member) or member.orig_filename.partition("\0")[0]
+        problem = _problem(member, name) or _problem(member, member.orig_filename)
+        if name in by_name:
+            problem = "occurs twice"
         if problem:
             name = member.orig_filename[:200]
             raise UserError(
                 f"{path}: member {name!r} {problem}; create the .zip again with plain files only"
             )
-        by_name[decoded] = member
+        by_name[name] = member
     unpacked = sum(member.file_size for member in members)
     size = path.stat().st_size
     if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED * size:
@@ -43,23 +48,36 @@ def members_of(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
 
 
 def decoded_name(member: ZipInfo) -> str | None:
-    """The name of a member, if it was written as UTF-8; None if its encoding is unknown.
+    """The name of a member, if it was written in Unicode; None if its encoding is unknown.
 
-    A .zip can mark names as UTF-8. Many programs, macOS's among them, write UTF-8 without the mark,
-    and `zipfile` then decodes the name as code page 437. Other bytes can be in that code page or in
-    any other encoding, such as Shift-JIS.
+    A .zip can mark names as UTF-8, or have a name in UTF-8 in an extra field, as WinZip and
+    Info-ZIP write it. Many programs, macOS's among them, write UTF-8 without either, and `zipfile`
+    then decodes the name as code page 437. Other bytes can be in that code page or in any other
+    encoding, such as Shift-JIS. `zipfile` itself reads the extra field from Python 3.12 on.
     """
-    if member.flag_bits & MARKED_AS_UTF8:
-        return member.filename
+    is_marked = bool(member.flag_bits & MARKED_AS_UTF8)
+    raw = member.orig_filename.encode("utf-8" if is_marked else "cp437", "replace")
+    found = _unicode_path(member.extra, raw)
+    if found is None and is_marked:
+        return member.orig_filename.partition("\0")[0]
     try:
-        return member.filename.encode("cp437").decode("utf-8")
+        return found or raw.partition(b"\0")[0].decode("utf-8")
     except UnicodeError:
         return None
 
 
-def _problem(member: ZipInfo) -> str | None:
-    """The reason to reject a member of a .zip, or None."""
-    name = member.orig_filename
+def _unicode_path(extra: bytes, name: bytes) -> str | None:
+    """The name in the extra field 0x7075, if there is one and it belongs to this name."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        content, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == UNICODE_PATH and content[:5] == struct.pack("<BL", 1, zlib.crc32(name)):
+            return content[5:].decode("utf-8", "replace") or None
+    return None
+
+
+def _problem(member: ZipInfo, name: str) -> str | None:
+    """The reason to reject a member of a .zip with this name, or None."""
     if name.startswith("/") or "\\" in name or ".." in name.split("/"):
         return "has a path that leads outside the archive or contains a backslash"
     if stat.S_ISLNK(member.external_attr >> 16):

@@ -35,8 +35,9 @@ def has_identity(folder: Path) -> bool:
 
 
 def in_repository(folder: Path) -> bool:
-    """Whether a folder is in a git repository, with or without commits."""
-    return git_bytes(folder, "rev-parse", "--git-dir") is not None
+    """Whether a folder is in a git repository, also if git is missing or refuses to read it."""
+    here = folder.resolve()
+    return any((above / ".git").exists() for above in (here, *here.parents))
 
 
 def git(folder: Path, *words: str) -> str:

@@ -38,6 +38,7 @@ from dvcview.tracking.sync import sync
 
 RUN_LOCK = Path(".dvcview/run.lock")
 POLL = 0.5  # seconds
+REFUSING_SHELLS = ("nologin", "false")
 UNREADABLE_LOOKS = 3  # after this many looks, a killed DVC must have left the unreadable rwlock
 
 
@@ -189,13 +190,15 @@ def _interrupt(pid: int) -> None:
 def _environment(root: Path) -> dict[str, str]:
     """The environment of DVC: `python` is this one, and the run of `mlflow run` is the parent run.
 
-    DVC starts stages with the user's shell, which for a service account is one that refuses.
+    DVC starts stages with the user's shell. That of a service account refuses, and is replaced.
 
     `MLFLOW_RUN_ID` itself must not reach the stages: each of them would resume that run.
     """
     environment = dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    environment["SHELL"] = "/bin/sh"
+    shell = Path(environment.get("SHELL") or "/bin/sh")
+    if shell.name in REFUSING_SHELLS or not shell.exists():
+        environment["SHELL"] = "/bin/sh"
     run_id = environment.pop("MLFLOW_RUN_ID", None)
     if run_id:
         environment[PARENT_RUN] = run_id

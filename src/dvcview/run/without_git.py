@@ -10,26 +10,32 @@ from pathlib import Path
 from dvcview.console import log
 from dvcview.project.git import in_repository
 from dvcview.project.params import PARAMS_FILE
+from dvcview.project.root import STATE_FOLDER, make_state_folder
 
 NO_SCM = "core.no_scm"
-CONFIG, LOCAL_CONFIG = Path(".dvc/config"), Path(".dvc/config.local")
+CONFIGS = (Path(".dvc/config"), Path(".dvc/config.local"))
+MARK = "no_scm"  # a file in dvcview's folder: the option was set here, and not by the user
 
 
 def configure_scm(root: Path) -> None:
     """Set DVC's option `core.no_scm` outside of git repositories, and unset it in them.
 
     Without the option, DVC refuses to work outside of a repository. With it, DVC ignores a
-    repository that was created later. Only `.dvc/config.local` is changed.
+    repository that was created later. Only `.dvc/config.local` is changed, and an option that the
+    user has set stays.
     """
+    mark = root / STATE_FOLDER / MARK
     if in_repository(root):
-        if _names_option(root / LOCAL_CONFIG):
+        if mark.exists():
             _configure(root, "--unset", NO_SCM)
-    elif not (_names_option(root / LOCAL_CONFIG) or _names_option(root / CONFIG)):
+            mark.unlink()
+    elif not any(_names_option(root / config) for config in CONFIGS):
+        (make_state_folder(root) / MARK).touch()
         _configure(root, NO_SCM, "true")
         log(
-            "this folder is not a git repository, so there is no history: no experiments, no "
+            "this folder is not in a git repository, so there is no history: no experiments, no "
             "comparison with committed results, no commit in MLflow; `git init`, `git add .` and "
-            "`git commit` begin one"
+            "`git commit` begin one, which the next `make` command uses"
         )
 
 

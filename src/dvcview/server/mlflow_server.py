@@ -7,6 +7,7 @@ server process itself holds no data.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import socket
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from dvcview.errors import UserError, redacted
+from dvcview.project.root import make_state_folder
 from dvcview.server.postgres import DRIVER, database_folder, database_url
 from dvcview.tracking.address import sqlite_file, tracking_uri
+from dvcview.tracking.connection import store_lock
 from dvcview.tracking.relocate import relocate_artifacts
 
 if TYPE_CHECKING:
@@ -44,7 +47,12 @@ CLOSED = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-CLIENT_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+# Variables that are for clients, or that would make another server of this one.
+DROPPED = (
+    "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_REGISTRY_STORE_URI", "MLFLOW_ARTIFACTS_ONLY", "MLFLOW_UVICORN_OPTS",
+    "MLFLOW_GUNICORN_OPTS", "MLFLOW_WAITRESS_OPTS",
+)  # fmt: skip
 
 
 def serve(root: Path, host: str, port: str) -> NoReturn:
@@ -63,9 +71,7 @@ def serve(root: Path, host: str, port: str) -> NoReturn:
 
     private = root / ".dvcview" / "server"
     private.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environment = {
-        name: value for name, value in os.environ.items() if name not in CLIENT_VARIABLES
-    } | CLOSED
+    environment = _environment()
     environment["MLFLOW_BACKEND_STORE_URI"] = url.render_as_string(hide_password=False)
     environment.setdefault(ARTIFACTS, str(root / ".dvcview" / "artifacts"))
     options = ["--serve-artifacts"]
@@ -88,13 +94,21 @@ def serve_ui(root: Path, port: str) -> NoReturn:
     _check_address(LOOPBACK, port)
     file = sqlite_file(uri)
     if file and file.exists():
-        relocate_artifacts(file)
+        with store_lock(root):
+            relocate_artifacts(file)
     print(
         f"MLflow: http://{LOOPBACK}:{port}/#/experiments?workflowType=machine_learning "
         "(Ctrl-C stops it)"
     )
-    environment = {**os.environ, **CLOSED, "MLFLOW_BACKEND_STORE_URI": uri}
+    environment = _environment() | {"MLFLOW_BACKEND_STORE_URI": uri}
+    # MLflow starts uvicorn with the working folder on Python's path. No file of the project, such
+    # as json.py, must replace a module of the same name.
+    os.chdir(make_state_folder(root))
     _become_server(LOOPBACK, port, [], environment)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in DROPPED} | CLOSED
 
 
 def _become_server(
@@ -148,9 +162,11 @@ def _check_address(host: str, port: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
+        advice = "choose others with --host and --port"
+        if error.errno == errno.EADDRINUSE:
+            advice = f"choose another port (make: PORT={int(port) % 65535 + 1})"
         raise UserError(
-            f"cannot listen on {host} port {port}: {error.strerror}; "
-            f"choose another port (make: PORT={int(port) % 65535 + 1})"
+            f"cannot listen on {host} port {port}: {error.strerror}; {advice}"
         ) from None
 
 

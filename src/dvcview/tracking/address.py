@@ -101,5 +101,5 @@ def _through_proxy(parts: urllib.parse.SplitResult) -> str:
     host = parts.hostname or ""
     if not proxy or urllib.request.proxy_bypass(host):
         return ""
-    variable = f"{parts.scheme}_proxy"
-    return f" (through the proxy {redacted(proxy)} of {variable}; NO_PROXY={host} goes around it)"
+    shown = proxy.rpartition("@")[2]  # without a password
+    return f" (through the proxy {shown} of {parts.scheme}_proxy; NO_PROXY={host} goes around it)"

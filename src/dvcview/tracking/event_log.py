@@ -18,6 +18,7 @@ import psutil
 from dvcview.errors import redacted
 
 SUFFIX = ".jsonl"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux: another one after each start
 
 
 def now() -> int:
@@ -93,23 +94,27 @@ class EventLogReader:
 
     def writer_is_gone(self) -> bool:
         """Whether the process of the stage has ended."""
-        return bool(self.begin) and not is_alive(self.begin["pid"], self.begin["created"])
+        return bool(self.begin) and not is_alive(self.begin["process"])
 
 
-def creation_time(process: psutil.Process) -> float:
-    """The time at which a process began, in seconds since the machine was started.
+def identity_of(process: psutil.Process) -> str:
+    """The number of a process and when it began, unique on this machine.
 
-    If somebody sets the clock, Linux changes the time of day at which every process began.
+    On Linux that is the start of the machine and the time since. If somebody sets the clock, Linux
+    changes the time of day at which every process began.
     """
-    created: float = process.create_time()
-    return created - psutil.boot_time() if psutil.LINUX else created
+    began: float = process.create_time()
+    if not BOOT_ID.exists():  # not Linux
+        return f"{process.pid}-{began:.2f}"
+    boot = BOOT_ID.read_text(encoding="ascii")[:8]
+    return f"{process.pid}-{boot}-{began - psutil.boot_time():.2f}"
 
 
-def is_alive(pid: int, created: float) -> bool:
-    """Whether the process with this number and `creation_time` is running."""
+def is_alive(identity: str) -> bool:
+    """Whether the process with this `identity_of` is running."""
     try:
-        process = psutil.Process(pid)
-        same = abs(creation_time(process) - created) < 1
+        process = psutil.Process(int(identity.partition("-")[0]))
+        same = identity_of(process) == identity
         return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

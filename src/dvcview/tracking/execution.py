@@ -26,7 +26,7 @@ from dvcview.project.dvc_processes import parent_dvc_process
 from dvcview.project.lock_copies import keep_copy
 from dvcview.project.root import make_state_folder, root_of
 from dvcview.tracking.connection import store_lock
-from dvcview.tracking.event_log import SUFFIX, EventLogReader, creation_time, is_alive
+from dvcview.tracking.event_log import SUFFIX, EventLogReader, identity_of, is_alive
 
 PARENT_RUN = "DVCVIEW_PARENT_RUN"  # the run of `mlflow run`
 EXECUTIONS = Path(".dvcview/executions")
@@ -40,8 +40,8 @@ WARNED = "warned"  # exists once a stage has warned the user
 class Execution:
     """One execution of the pipeline."""
 
-    pid: int
-    created: float  # when the process was created
+    id: str  # of its process, unique on this machine
+    created: float  # when the process was created, in seconds since 1970
     command: str
     workspace: str  # the folder of its dvc.lock; not the project's under `dvc exp run --temp`
     experiment: str | None  # DVC's name of the experiment, under `dvc exp run`
@@ -49,18 +49,13 @@ class Execution:
     parent_run: str | None  # the run of `mlflow run`
     manual: bool = False  # the stage was started without DVC
 
-    @property
-    def id(self) -> str:
-        """Unique on this machine."""
-        return f"{self.pid}-{self.created:.2f}"
-
     def folder(self, root: Path) -> Path:
         """The folder of its event logs."""
         return root / EXECUTIONS / self.id
 
     def is_running(self) -> bool:
         """Whether its process is running."""
-        return is_alive(self.pid, self.created)
+        return is_alive(self.id)
 
 
 def project_root() -> Path:
@@ -76,8 +71,8 @@ def this_execution() -> Execution:
     if command and experiment:
         command = f"dvc exp run: {experiment}"
     return Execution(
-        pid=process.pid,
-        created=creation_time(process),
+        id=identity_of(process),
+        created=process.create_time(),
         command=redacted(command or " ".join(["python", *sys.argv])),
         workspace=str(root_of(Path.cwd()) or Path.cwd()),
         experiment=experiment,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from dvcview.console import log
+from dvcview.errors import UserError
 
 ARTIFACTS = "mlruns"  # the folder beside the database
 TIMEOUT = 60  # seconds to wait for another process that writes
@@ -26,9 +27,20 @@ def relocate_artifacts(database: Path) -> None:
 
     MLflow stores absolute addresses. In a folder that was moved or copied, it would write into the
     old place, and models could not be loaded. An address stays if its files are only there.
+
+    Raises:
+        UserError: the file is not a store of MLflow, or cannot be written to.
     """
-    here = database.parent / ARTIFACTS
+    try:
+        _relocate(database, database.parent / ARTIFACTS)
+    except sqlite3.Error as error:
+        raise UserError(f"{database}: {error}, so the store of MLflow cannot be used") from None
+
+
+def _relocate(database: Path, here: Path) -> None:
     with closing(sqlite3.connect(database, timeout=TIMEOUT)) as store:
+        if not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
+            return  # MLflow has not created its tables yet
         found = store.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
         old = {Path(_path(uri)) for (uri,) in found if uri.startswith("file://")}
         old = {folder for folder in old if folder.name == ARTIFACTS and folder != here}

@@ -23,7 +23,7 @@ from dvcview.files.checksum import md5_of_outs
 from dvcview.project.definitions import PIPELINE
 from dvcview.tracking.address import tracking_uri, unreachable
 from dvcview.tracking.environment import capture_environment
-from dvcview.tracking.event_log import EventLog, creation_time
+from dvcview.tracking.event_log import EventLog, identity_of
 from dvcview.tracking.execution import (
     FAILED,
     WARNED,
@@ -61,8 +61,7 @@ class StageRun:
             self._write(
                 "begin",
                 stage=self._stage,
-                pid=process.pid,
-                created=creation_time(process),
+                process=identity_of(process),
                 command=" ".join(["python", *sys.argv]),
                 params=dict(params),
                 environment=capture_environment(device, in_experiment=bool(execution.experiment)),

@@ -27,6 +27,7 @@ def _outs_of_running_stages(root: Path, states: Mapping[str, StageState]) -> Ite
                 event_log.new_events()
             if event_log.begin and not event_log.end and not event_log.writer_is_gone():
                 stage = event_log.begin["stage"]
-                who = f"stage {stage} (process {event_log.begin['pid']})"
+                pid = event_log.begin["process"].partition("-")[0]
+                who = f"stage {stage} (process {pid})"
                 for out in states[stage].outs if stage in states else ():
                     yield PathInUse(who, out)

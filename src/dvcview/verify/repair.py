@@ -46,7 +46,7 @@ class Repairs:
     def folder(self, out: Out) -> str:
         """The command that recreates a folder whose list of files is lost."""
         listing = self.manifest.object_path(out.md5)
-        return f"rm -rf {quote(out.path)} {quote(listing)} && {self._restore(out.stage)}"
+        return f"rm -rf {quote(out.path)} {quote(listing)} && {self._again(out)}"
 
     def object(self, name: str) -> str:
         """The command that repairs an object in DVC's cache."""
@@ -97,12 +97,14 @@ class Repairs:
         """
         return f"dvc repro --force --single-item {quote(stage)}"
 
-    def _restore(self, stage: str) -> str:
-        """The command that pulls the outs of a stage from the remote, or runs the stage."""
-        pull = f"dvc pull {quote(stage)}"
-        if stage.endswith(".dvc"):  # of `dvc add`: no stage makes it
+    def _again(self, out: Out) -> str:
+        """The command that pulls an out from the remote, or runs its stage."""
+        pull = f"dvc pull {quote(out.stage)}"
+        if out.stage.endswith(".dvc"):  # of `dvc add`: no stage makes it
             return pull
-        return f"({pull} || {self.remake(stage)})" if self.has_remote else self.remake(stage)
+        if out.in_git or not self.has_remote:  # without it, `dvc pull` reports success
+            return self.remake(out.stage)
+        return f"({pull} || {self.remake(out.stage)})"
 
     def _recreate(self, file: OutFile) -> str:
         """The command for a file of which neither the workspace nor the cache has a copy."""
@@ -110,9 +112,7 @@ class Repairs:
         first = next(other for other in self.expected.files if other.md5 == file.md5)
         if first != file and not file.out.in_git:  # the command for `first` restores the object
             return f"rm -f {path} && dvc checkout {path}"
-        # `dvc pull` reports success without an out that git keeps.
-        again = (self.remake if file.out.in_git else self._restore)(file.out.stage)
-        return f"rm -f {path} {object_path} && {again}"
+        return f"rm -f {path} {object_path} && {self._again(file.out)}"
 
     def _is_committed(self, file: OutFile) -> bool:
         return file.out.in_git and self._md5_at_head.get(file.path) == file.md5

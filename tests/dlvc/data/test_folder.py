@@ -4,6 +4,7 @@ import stat
 import struct
 import tempfile
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
@@ -96,7 +97,13 @@ def test_other_files_are_passed_over(pictures: Path) -> None:
     ):
         (pictures / name).parent.mkdir(exist_ok=True, parents=True)
         (pictures / name).write_bytes(b"no picture")
-    for path in (pictures, pack(pictures)):
+    around = pack(pictures, "around/")
+    around = around.rename(around.with_name("around.zip"))
+    with ZipFile(around, "a") as archive:
+        archive.writestr("labels.csv", b"beside the enclosing folder")
+        archive.writestr("Thumbs.db", b"")
+    (pictures / "overview.png").unlink()
+    for path in (pictures, pack(pictures), around):
         np.testing.assert_array_equal(load_folder(path, RGB).train_images, plain.train_images)
 
 
@@ -112,8 +119,7 @@ def test_files_that_are_not_read_are_counted(
     for path in (pictures, pack(pictures, "around/")):
         load_folder(path, RGB)
         assert capsys.readouterr().out == (
-            f"{path}: 3 files are not read (2 .webp, 1 .tif); only .png, .jpg and .jpeg are, "
-            "convert the others\n"
+            f"{path}: files that are not read: 3 (2 .webp, 1 .tif); convert them to .png or .jpg\n"
         )
 
 
@@ -123,8 +129,8 @@ def test_test_pictures_that_are_also_training_pictures_are_counted(
     shutil.copy(pictures / "train/class a/0.png", pictures / "test/class a/9.png")
     load_folder(pictures, RGB)
     assert capsys.readouterr().out == (
-        f"{pictures}: 1 of the 11 test pictures are also training pictures, "
-        "so the test accuracy is too high\n"
+        f"{pictures}: test pictures that are also training pictures: 1 of 11; they make the test "
+        "accuracy too high\n"
     )
 
 
@@ -147,6 +153,17 @@ def test_names_of_classes_are_compared_in_the_composed_form(pictures: Path) -> N
     (pictures / "test/class a").rename(pictures / "test" / decomposed)
     for path in (pictures, pack(pictures)):
         assert load_folder(path, RGB).classes == (*sorted(CLASSES)[1:], composed)
+
+
+def test_a_name_in_the_extra_field_is_read_by_every_python(pictures: Path) -> None:
+    name = "train/\u82b1/0.png"
+    packed = b"train/_/0.png"
+    info = ZipInfo(packed.decode())
+    unicode_name = struct.pack("<BL", 1, zlib.crc32(packed)) + name.encode()
+    info.extra = struct.pack("<HH", 0x7075, len(unicode_name)) + unicode_name
+    assert zip_members.decoded_name(info) == name
+    info.orig_filename = "train/other/0.png"  # the field belongs to another name
+    assert zip_members.decoded_name(info) == "train/other/0.png"
 
 
 class Unmarked(ZipInfo):
@@ -178,7 +195,7 @@ def test_names_in_a_zip_are_utf_8_with_and_without_the_mark(
     assert load_folder(path, RGB).train_images.shape == (20, *RGB)
     garbled = "\u82b1\u83ef".encode("shift-jis").decode("cp437")
     assert capsys.readouterr().out == (
-        f"{path}: 3 names are not UTF-8 and were read in code page 437, such as "
+        f"{path}: names that are not UTF-8: 3, read in code page 437, such as "
         f"'test/{garbled}/0.png'; if that is wrong, create the .zip again with UTF-8 names\n"
     )
 

@@ -56,15 +56,16 @@ class Answer(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_a_proxy_that_is_not_there_is_named(monkeypatch):
+@pytest.mark.parametrize("proxy", ["http://user:secret@127.0.0.1:9", "user:secret@127.0.0.1:9"])
+def test_a_proxy_that_is_not_there_is_named(monkeypatch, proxy):
     monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies of the first call
     for name in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.setenv(name, "http://user:secret@127.0.0.1:9")
+        monkeypatch.setenv(name, proxy)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     said = unreachable("http://mlflow.example.invalid:5000")
     assert said.endswith(
-        " (through the proxy http://***@127.0.0.1:9 of http_proxy; "
+        " (through the proxy 127.0.0.1:9 of http_proxy; "
         "NO_PROXY=mlflow.example.invalid goes around it)"
     )
     monkeypatch.setenv("no_proxy", "127.0.0.1")

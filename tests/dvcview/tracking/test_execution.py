@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 from dvcview.project.lock_copies import newest_copy
 from dvcview.tracking.connection import store_lock
@@ -36,7 +37,8 @@ def test_the_project_is_where_dvc_says_or_where_dvc_was_initialized(tmp_path, mo
 def test_a_stage_without_dvc_is_an_execution_of_its_own():
     execution = this_execution()
     assert execution.manual
-    assert execution.pid == os.getpid()
+    assert execution.id.startswith(f"{os.getpid()}-")
+    assert 0 < time.time() - execution.created < 24 * 3600  # MLflow shows it as the start
     assert execution.is_running()
 
 
@@ -45,7 +47,7 @@ def test_a_stage_belongs_to_its_nearest_dvc(tmp_path):
     dvc = tmp_path / "dvc"
     script = (
         "from dvcview.tracking.execution import this_execution as e; "
-        "print(e().pid, e().command, e().manual)"
+        "print(e().id.partition('-')[0], e().command, e().manual)"
     )
     dvc.write_text(
         f"import os, subprocess\nprint(os.getpid(), flush=True)\n"
@@ -67,7 +69,7 @@ def test_an_experiment_gives_its_name(monkeypatch):
 
 def test_an_execution_is_listed_until_its_folder_is_deleted(tmp_path):
     (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
-    execution = Execution(1, 2.5, "dvc repro", str(tmp_path), None, None, None)
+    execution = Execution("1-a-2.50", 2.5, "dvc repro", str(tmp_path), None, None, None)
     folder = begin_execution(execution, tmp_path)
     assert begin_execution(execution, tmp_path) == folder
     assert newest_copy(tmp_path) == (tmp_path / "dvc.lock").read_bytes()
@@ -81,7 +83,9 @@ def test_an_execution_is_listed_until_its_folder_is_deleted(tmp_path):
 
 def test_a_recorder_is_not_killed_while_it_creates_the_store(tmp_path):
     """A database whose tables are half created cannot be opened again."""
-    folder = Execution(1, 2.5, "dvc repro", str(tmp_path), None, None, None).folder(tmp_path)
+    folder = Execution("1-a-2.50", 2.5, "dvc repro", str(tmp_path), None, None, None).folder(
+        tmp_path
+    )
     folder.mkdir(parents=True)
     program = (
         "import sys, time\nfrom filelock import FileLock\n"

@@ -3,6 +3,7 @@ import shutil
 import pytest
 from mlflow import MlflowClient
 
+from dvcview.errors import UserError
 from dvcview.tracking.relocate import relocate_artifacts
 
 
@@ -32,6 +33,14 @@ def test_a_project_in_its_own_place_is_left_alone(project, capsys):
     relocate_artifacts(project / "mlflow.db")
     assert artifact(project) == before
     assert "moved" not in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_store_is_one_line(tmp_path):
+    (tmp_path / "mlflow.db").write_text("this is no database, and long enough to be none" * 30)
+    with pytest.raises(UserError, match=r"mlflow\.db: file is not a database, so the store"):
+        relocate_artifacts(tmp_path / "mlflow.db")
+    (tmp_path / "mlflow.db").write_bytes(b"")
+    relocate_artifacts(tmp_path / "mlflow.db")  # MLflow is about to create its tables
 
 
 @pytest.mark.parametrize("way", [shutil.copytree, shutil.move])

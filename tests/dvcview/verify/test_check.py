@@ -288,7 +288,7 @@ def test_an_out_that_somebody_began_to_write_meanwhile_is_left_out(small):
 def test_a_stage_that_nobody_waits_for_is_at_work_until_it_says_that_it_ends(small):
     execution = replace(this_execution(), workspace=str(small.root))
     event_log = EventLog(begin_execution(execution, small.root), "make")
-    event_log.write("begin", stage="make", pid=execution.pid, created=execution.created)
+    event_log.write("begin", stage="make", process=execution.id)
     small.flip("file.txt")
     assert problems(small) == {}
     assert {work.path for work in check_bytes(small.root).in_use} == {
