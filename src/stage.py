@@ -31,14 +31,16 @@ from dvcview.run.stage_process import (  # noqa: E402
 # Allocations between two runs of the garbage collector. Python's default of 700 makes the import of
 # torch 10 % slower, and that of torchvision 20 %.
 GC_THRESHOLD = 100_000
-# Variables of the user that a stage ignores. The first group would stop it: Matplotlib refuses the
-# backend that notebooks set, and with either of the OpenMP variables, the backward pass of a
-# convolution can wait for ever. The second group would choose other machine code, and so change the
-# last digits of results without a trace in `computed`; the setting for that is
-# `runtime.reproducible`.
+# Variables of the user that a stage ignores.
 IGNORED = (
-    "MPLBACKEND", "MATPLOTLIBRC", "OMP_DYNAMIC", "OMP_THREAD_LIMIT", "NUMBA_NUM_THREADS",
-    "NUMBA_THREADING_LAYER",
+    # Matplotlib raises an error for the backend that notebooks set.
+    "MPLBACKEND", "MATPLOTLIBRC",
+    # With one of these, OpenMP can wait for ever in the backward pass of a convolution.
+    "OMP_DYNAMIC", "OMP_THREAD_LIMIT",
+    # With NUMBA_NUM_THREADS=0, Numba raises an error.
+    "NUMBA_NUM_THREADS",
+    # These choose other machine code, which changes the last digits of results. `computed` in
+    # metrics.json would not show it. `runtime.reproducible` is the parameter for this choice.
     "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
     "MKL_CBWR", "MKL_DYNAMIC", "MKL_NUM_THREADS", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
     "NUMBA_OPT", "NUMBA_DISABLE_JIT", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE",

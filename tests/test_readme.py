@@ -37,7 +37,7 @@ def test_the_readme_is_short():
 
 
 def pages() -> list[str]:
-    """The pages of the project, except those of the kept run."""
+    """The Markdown files of the project, without those in docs/laptop/."""
     return listed_files("*.md", ":!docs/laptop")
 
 

@@ -52,16 +52,16 @@ def run_command(main: Callable[[], None]) -> NoReturn:
         print(f"error: {not_writable(error.filename or 'a cache', error)}", file=sys.stderr)
         raise SystemExit(2) from None
     # All files are written. Python would take half a second to free what torch has imported.
-    atexit._run_exitfuncs()  # such as the removal of tqdm's semaphore
+    atexit._run_exitfuncs()  # for example, MLflow's progress bars remove their semaphore
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
 def complete_environment() -> None:
-    """Set what DVC needs and an account of a container or a service may lack.
+    """Set two things that DVC needs, and that an account of a container or a service can lack.
 
-    These are a user name, and a folder for the files that DVC shares between projects.
+    They are a user name, and a folder for the files that DVC shares between projects.
 
     Raises:
         UserError: the system is Windows, or the user has no home folder.
@@ -93,7 +93,8 @@ def progress_bar(**settings: Any) -> tqdm[NoReturn]:
     from tqdm import tqdm
 
     if "_lock" not in vars(tqdm):
-        # tqdm's own lock is for several processes. Python reports it as leaked at a sudden end.
+        # tqdm's own lock is a semaphore for several processes. If this process ends at once, Python
+        # reports that the semaphore has leaked.
         tqdm.set_lock(threading.RLock())
     return tqdm(disable=None, **settings)
 

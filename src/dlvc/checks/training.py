@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CURVE = ("epoch", "updates", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 LECTURE_SCALE = "train_loss_lecture_scale"
+# A function of the parameters and the number of classes.
+ModelFn = Callable[[Mapping[str, Any], int], "nn.Module"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,7 @@ class TrainingContract:
     """The guarantees of one training, which follow from its images and its settings."""
 
     images: str  # the out with the images
-    model: Callable[
-        [Mapping[str, Any], int], nn.Module
-    ]  # from the parameters and the number of classes
+    model: ModelFn
     section: str  # of params.yaml; it has `epochs`
     batch_size: str | int | None  # its key in the section; None: one update per epoch
     lecture_scale: bool = False

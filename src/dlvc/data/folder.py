@@ -37,11 +37,10 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
 
     Each picture is turned upright, converted to gray or RGB, and resized to `shape` (bilinear,
     antialiased). A .zip is not unpacked to disk. The folders train and test may lie in one
-    enclosing folder. Hidden files are ignored. Other files are not read, and a line says how many
-    there are; another line says how many test pictures are also training pictures. The names of
-    classes are compared in Unicode's composed form (NFC), because macOS writes another one. The
-    pictures are written to disk one by one and returned as memory maps, so they need not fit into
-    memory.
+    enclosing folder. Hidden files are ignored. The names of classes are compared in Unicode's
+    composed form (NFC), because macOS writes another one. The number of other files is printed, and
+    the number of test pictures that are also training pictures. The pictures are written to disk
+    one by one and returned as memory maps, so they need not fit into memory.
 
     Args:
         path: a folder or a .zip file.
@@ -57,7 +56,6 @@ def load_folder(path: Path, shape: tuple[int, ...], into: Path) -> Dataset:
             encrypted, unsafe or unpacks to more than a hundred times its size.
     """
     with _source(path) as (names, open_file):
-        _print_passed_over(path, names)
         train, test = _layout(path, names)
         classes = tuple(sorted(train))
         pictures = sum(map(len, [*train.values(), *test.values()]))
@@ -155,7 +153,9 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
     for name in pictures:
         if any(category(letter) in UNPRINTABLE for letter in name):
             raise UserError(f"{path}: the name {name!r} has unprintable characters; rename it")
-    depth = _depth(pictures)
+    tops = {PurePosixPath(name).parts[0] for name in pictures}
+    depth = 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
+    _print_passed_over(path, names, depth)
     parts: dict[str, Names] = {"train": {}, "test": {}}
     for name in pictures:
         part, *rest = PurePosixPath(name).parts[depth:]
@@ -184,15 +184,11 @@ def _layout(path: Path, names: Sequence[str]) -> tuple[Names, Names]:
     return train, test
 
 
-def _depth(pictures: Iterable[str]) -> int:
-    """The number of folders that enclose train and test: none or one."""
-    tops = {PurePosixPath(name).parts[0] for name in pictures}
-    return 1 if len(tops) == 1 and tops.isdisjoint(("train", "test")) else 0
+def _print_passed_over(path: Path, names: Sequence[str], depth: int) -> None:
+    """Print one line with the number of files in train and test that are not read, by suffix.
 
-
-def _print_passed_over(path: Path, names: Sequence[str]) -> None:
-    """Print one line with the number of files in train and test that are not read, by suffix."""
-    depth = _depth(name for name in names if _is_picture(PurePosixPath(name)))
+    `depth` is the number of folders that enclose train and test.
+    """
     suffixes = Counter(
         file.suffix.lower()
         for file in map(PurePosixPath, names)

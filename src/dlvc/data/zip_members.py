@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from dvcview.errors import UserError, first_line
 
-LARGEST_FILE = 200_000_000  # bytes, unpacked; a file in a small .zip could fill the memory
+LARGEST_FILE = 200_000_000  # bytes after unpacking; more could fill the memory
 MOST_MEMBERS = 1_000_000
 MOST_UNPACKED = 100  # times the size of the .zip; pictures are already compressed
 METHODS = (ZIP_STORED, ZIP_DEFLATED)  # zipfile unpacks other methods without a memory limit
@@ -22,14 +22,16 @@ UNICODE_PATH = 0x7075  # an extra field: version 1, CRC of the name, the name in
 
 
 def members_of(archive: ZipFile, path: Path) -> dict[str, ZipInfo]:
-    """The members of a .zip by name; raises an error if a member or the total is unsafe."""
+    """The members of a .zip by name.
+
+    Raises:
+        UserError: a member is unsafe, or there are too many members or bytes.
+    """
     members = archive.infolist()
     by_name: dict[str, ZipInfo] = {}
     for member in members:
         name = decoded_name(member) or member.orig_filename.partition("\0")[0]
-        problem = _problem(member, name) or _problem(member, member.orig_filename)
-        if name in by_name:
-            problem = "occurs twice"
+        problem = "occurs twice" if name in by_name else _problem(member, name)
         if problem:
             name = member.orig_filename[:200]
             raise UserError(
@@ -77,8 +79,11 @@ def _unicode_path(extra: bytes, name: bytes) -> str | None:
 
 
 def _problem(member: ZipInfo, name: str) -> str | None:
-    """The reason to reject a member of a .zip with this name, or None."""
-    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+    """Why a member of a .zip is refused; None if it is safe. `name` is its decoded name."""
+    if any(
+        path.startswith("/") or "\\" in path or ".." in path.split("/")
+        for path in (name, member.orig_filename)
+    ):
         return "has a path that leads outside the archive or contains a backslash"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a symbolic link"
@@ -92,7 +97,11 @@ def _problem(member: ZipInfo, name: str) -> str | None:
 
 
 def unpack(path: Path, archive: ZipFile, members: Mapping[str, ZipInfo], name: str) -> IO[bytes]:
-    """The content of a member; raises an error unless it has exactly the announced size."""
+    """The content of a member.
+
+    Raises:
+        UserError: the member cannot be read, or has another size than the .zip announces.
+    """
     member = members[name]
     try:
         with archive.open(member) as file:

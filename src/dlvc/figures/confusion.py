@@ -24,9 +24,8 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str
     share = matrix / np.maximum(totals, 1)  # a class without samples has a row of zeros
 
     count, longest = len(classes), max(map(len, classes))
-    cells = 0.48 * min(
-        max(count, 5), MOST_COUNTS
-    )  # inches; the names beside and below the cells need more space
+    # In inches. The names beside and below the cells need more space.
+    cells = 0.48 * min(max(count, 5), MOST_COUNTS)
     size = (cells + 0.09 * longest + 1.9, cells + 0.06 * longest + 1.0)
     figure = Figure(figsize=size, layout="compressed")  # for axes of a fixed aspect
     axes = figure.add_subplot(title=title, xlabel="predicted class", ylabel="true class")
@@ -34,7 +33,7 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str
     for (row, column), number in np.ndenumerate(matrix if count <= MOST_COUNTS else matrix[:0]):
         ink = "white" if share[row, column] > 0.5 else "black" if number else "0.7"
         axes.text(column, row, f"{number}", color=ink, fontsize=8, ha="center", va="center")
-    named = range(0, count, -(-count // MOST_COUNTS))  # every class, or every second, ...
+    named = range(0, count, -(-count // MOST_COUNTS))  # every class, or every second or third
     axes.set_xticks(named, [classes[index] for index in named])
     if longest > 3:
         axes.tick_params(axis="x", labelrotation=45)

@@ -15,6 +15,18 @@ MOST_CLASSES = 50  # further classes are not shown
 CELL = 0.28  # inches per image: about 32 pixels at 110 dpi; 100 photographs take 250 kB
 
 
+def first_classes(classes: Sequence[str]) -> tuple[Sequence[str], str]:
+    """The classes that a figure shows, and which of all they are, for its title.
+
+    >>> first_classes(["cat", "dog"])
+    (['cat', 'dog'], 'each class')
+    """
+    shown = classes[:MOST_CLASSES]
+    if len(shown) == len(classes):
+        return shown, "each class"
+    return shown, f"the first {len(shown)} of {len(classes)} classes"
+
+
 def draw_contact_sheet(
     images: NDArray[np.uint8],
     labels: NDArray[np.integer],
@@ -32,7 +44,8 @@ def draw_contact_sheet(
         classes: the names of the classes. At most `MOST_CLASSES` are shown.
         per_class: the number of images per class.
     """
-    shape, shown = images.shape[1:], classes[:MOST_CLASSES]
+    shape = images.shape[1:]
+    shown, which = first_classes(classes)
     # Cells stay white if a class has fewer images.
     cells = np.full((len(shown), per_class, *shape), 255, np.uint8)
     for label, row in enumerate(cells):
@@ -45,9 +58,6 @@ def draw_contact_sheet(
     # The "compressed" layout is for axes of a fixed aspect.
     figure = Figure(figsize=(width, len(shown) * CELL + 0.4), layout="compressed")
     axes = figure.add_subplot()
-    which = (
-        "each class" if shown == classes else f"the first {len(shown)} of {len(classes)} classes"
-    )
     axes.set_title(f"The first {per_class} images of {which}", fontsize="medium")
     draw_mosaic(axes, grid, len(shown), per_class, Normalize(0, 255))
     axes.set_yticks(np.arange(len(shown)) + 0.5, shown)

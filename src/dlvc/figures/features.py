@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from dlvc.figures.contact_sheet import MOST_CLASSES
+from dlvc.figures.contact_sheet import first_classes
 from dlvc.figures.palette import SKY_BLUE
 
 
@@ -72,17 +72,14 @@ def draw_features_by_class(
         features: (N, F), with columns in the order of `names`.
         labels: (N,), indices into `classes`.
         names: the names of the F features.
-        classes: the names of the classes. At most `MOST_CLASSES` are shown.
+        classes: the names of the classes. Only the first 50 are shown.
     """
-    shown = classes[:MOST_CLASSES]
+    shown, which = first_classes(classes)
     positions = range(len(shown))
     columns = 3
     rows = -(-len(names) // columns)
     size = (9.0, 0.5 + rows * (0.6 + 0.15 * len(shown)))
     figure = Figure(figsize=size, layout="constrained")
-    which = (
-        "each class" if shown == classes else f"the first {len(shown)} of {len(classes)} classes"
-    )
     figure.suptitle(f"{len(features):,} images: median, quartiles, and middle 90 % of {which}")
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, name, feature in zip(panels, names, features.T, strict=False):

@@ -30,7 +30,7 @@ def path_from_top(folder: Path) -> tuple[str, str]:
 
 
 def has_identity(folder: Path) -> bool:
-    """Whether git knows the user's name and address, which a commit needs."""
+    """Whether git's configuration has the user's name and address, which a commit needs."""
     return all(git(folder, "config", f"user.{key}").strip() for key in ("name", "email"))
 
 

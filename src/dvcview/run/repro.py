@@ -39,6 +39,10 @@ from dvcview.tracking.sync import sync
 RUN_LOCK = Path(".dvcview/run.lock")
 POLL = 0.5  # seconds
 REFUSING_SHELLS = ("nologin", "false")
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "dvcview", "GIT_AUTHOR_EMAIL": "dvcview@localhost",
+    "GIT_COMMITTER_NAME": "dvcview", "GIT_COMMITTER_EMAIL": "dvcview@localhost",
+}  # fmt: skip
 UNREADABLE_LOOKS = 3  # after this many looks, a killed DVC must have left the unreadable rwlock
 
 
@@ -66,7 +70,10 @@ def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
         # With -P no file of this folder, such as json.py, replaces a module of the same name.
         dvc = [sys.executable, "-P", "-m", "dvc", WAIT_FOR_LOCK]
         command = [*dvc, *words, *([stage] if stage else [])]
-        exit_code = _call(command, _environment(root), lock_fd)
+        environment = _environment()
+        if overrides and not has_identity(root):  # `dvc exp run` makes commits
+            environment = IDENTITY | environment  # variables of the user come first
+        exit_code = _call(command, environment, lock_fd)
     if not overrides and PARAMS_FILE.exists() and PARAMS_FILE.read_bytes() != before:
         log(f"{PARAMS_FILE} has changed meanwhile; run again for the stages that had run before")
     if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
@@ -187,10 +194,11 @@ def _interrupt(pid: int) -> None:
             continue
 
 
-def _environment(root: Path) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """The environment of DVC: `python` is this one, and the run of `mlflow run` is the parent run.
 
-    DVC starts stages with the user's shell. That of a service account refuses, and is replaced.
+    DVC starts stages with the user's shell. The shell of a service account runs no command, so
+    /bin/sh replaces it.
 
     `MLFLOW_RUN_ID` itself must not reach the stages: each of them would resume that run.
     """
@@ -202,8 +210,4 @@ def _environment(root: Path) -> dict[str, str]:
     run_id = environment.pop("MLFLOW_RUN_ID", None)
     if run_id:
         environment[PARENT_RUN] = run_id
-    if not has_identity(root):  # `dvc exp run` makes commits
-        for role in ("AUTHOR", "COMMITTER"):
-            environment.setdefault(f"GIT_{role}_NAME", "dvcview")
-            environment.setdefault(f"GIT_{role}_EMAIL", "dvcview@localhost")
     return environment

@@ -18,6 +18,7 @@ from dvcview.files.artifacts import writable
 from dvcview.project.dvc_processes import parent_dvc_process
 from dvcview.project.lock_copies import keep_copy
 from dvcview.run.stage_inputs import StageInputs
+from dvcview.tracking.event_log import identity_of, is_alive
 
 STAGE_LOCKS = Path(".dvcview/stages")
 STARTED_BY_DVC = "DVC_STAGE"
@@ -111,25 +112,20 @@ def _exit_with(process: psutil.Process | None, message: str) -> None:
         _terminate()
         return
 
+    identity = identity_of(process)
+
     def wait() -> None:
-        while _is_alive(process):
+        # `process.wait` would also wait until the parent of the process has reaped it.
+        while is_alive(identity):
             time.sleep(POLL)
         log(message)
         _terminate()
-        # Python runs the handler of SIGTERM only between two bytecodes of the main thread, and a
-        # library that hangs in C never returns to it.
+        # Python calls the handler of SIGTERM only when the main thread runs Python code again. If a
+        # library hangs in C, that never happens.
         time.sleep(GRACE)
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    """Whether a process runs. `process.wait` would wait until its parent has reaped it."""
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
 
 
 def _terminate() -> None:

@@ -88,7 +88,7 @@ def _http_problem(uri: str) -> str | None:
     try:
         with urllib.request.urlopen(health, timeout=TIMEOUT):  # noqa: S310  # http or https
             return None
-    except urllib.error.HTTPError as error:  # a server answers; it may require a password
+    except urllib.error.HTTPError as error:  # it answers, perhaps that it needs a password
         error.close()
         return None
     except (OSError, ValueError) as error:

@@ -98,10 +98,10 @@ class EventLogReader:
 
 
 def identity_of(process: psutil.Process) -> str:
-    """The number of a process and when it began, unique on this machine.
+    """A text that identifies a process on this machine: its number, and the time when it began.
 
-    On Linux that is the start of the machine and the time since. If somebody sets the clock, Linux
-    changes the time of day at which every process began.
+    On Linux the time is counted from the start of the machine, and the text names that start. The
+    time of day does not serve: if somebody sets the clock, Linux changes it for every process.
     """
     began: float = process.create_time()
     if not BOOT_ID.exists():  # not Linux
@@ -111,7 +111,7 @@ def identity_of(process: psutil.Process) -> str:
 
 
 def is_alive(identity: str) -> bool:
-    """Whether the process with this `identity_of` is running."""
+    """Whether the process that `identity_of` identified by this text is still running."""
     try:
         process = psutil.Process(int(identity.partition("-")[0]))
         same = identity_of(process) == identity

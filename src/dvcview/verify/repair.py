@@ -93,16 +93,18 @@ class Repairs:
     def remake(self, stage: str) -> str:
         """The command that runs a stage again.
 
-        Also where dvc.lock is wrong: `dvc pull` would say that everything is up to date.
+        It repairs results that agree with a wrong dvc.lock. `dvc pull` would change nothing then,
+        and report that everything is up to date.
         """
         return f"dvc repro --force --single-item {quote(stage)}"
 
     def _again(self, out: Out) -> str:
-        """The command that pulls an out from the remote, or runs its stage."""
+        """The command that pulls an out from the remote and, if that fails, runs its stage."""
         pull = f"dvc pull {quote(out.stage)}"
         if out.stage.endswith(".dvc"):  # of `dvc add`: no stage makes it
             return pull
-        if out.in_git or not self.has_remote:  # without it, `dvc pull` reports success
+        # A remote has no outs of git, but `dvc pull` reports success.
+        if out.in_git or not self.has_remote:
             return self.remake(out.stage)
         return f"({pull} || {self.remake(out.stage)})"
 
