@@ -95,7 +95,9 @@ def test_without_another_python_and_without_a_network_the_last_line_says_what_to
     monkeypatch.setenv("UV_PYTHON_INSTALL_MIRROR", (tmp_path / "none").as_uri())
     monkeypatch.setattr(sys, "version_info", (3, 10, 9))
     monkeypatch.setattr(set_up, "call", set_up.really_call)
-    assert message(set_up).endswith("or install Python 3.12 yourself: make PYTHON=python3.12")
+    assert message(set_up).endswith(
+        "you can also install Python 3.12 yourself and call: make PYTHON=python3.12"
+    )
     assert "asking uv for one" in capfd.readouterr().out
 
 

@@ -62,7 +62,7 @@ def find_python(bootstrap: Path) -> str:
             print(f"set-up: using {path}", flush=True)
             return path
     print("set-up: the PATH has no other Python that can be used; asking uv for one", flush=True)
-    hint = "or install Python 3.12 yourself: make PYTHON=python3.12"
+    hint = "you can also install Python 3.12 yourself and call: make PYTHON=python3.12"
     uv = shutil.which("uv")
     if not uv:
         install_uv(sys.executable, bootstrap, hint)
