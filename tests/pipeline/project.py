@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
@@ -222,8 +223,14 @@ class Project:
 
     @property
     def client(self) -> MlflowClient:
-        """Its MLflow store."""
-        return MlflowClient(f"sqlite:///{self.root / 'mlflow.db'}")
+        """Its MLflow store.
+
+        MLflow keeps the connections of a process open. Without NullPool, a client would go on
+        reading a database that `forget` has deleted.
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+            return MlflowClient(f"sqlite:///{self.root / 'mlflow.db'}")
 
     def runs(self, stage: str, client: MlflowClient | None = None) -> list[Run]:
         """The runs of a stage, oldest first."""
