@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -140,6 +141,16 @@ class Browser:
         data = base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])
         picture = Image.open(io.BytesIO(data)).convert("RGB")
         picture.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+
+    def prefer(self, scheme: str) -> None:
+        """Have pages shown in the colour scheme `light` or `dark`."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._call("Emulation.setEmulatedMedia", features=features)
+
+    def printed_pages(self) -> int:
+        """The number of pages that the page has on paper."""
+        data = self._call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]
+        return len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(data)))
 
     def _connect(self) -> None:
         file = self._folder / "DevToolsActivePort"

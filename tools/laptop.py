@@ -2,8 +2,8 @@
 
 Run as `python -m tools.laptop [PROJECT]` in this project's folder. PROJECT is the folder of a
 project in which that profile has run: its small files are copied, and its verdicts are written to
-verdicts.md. Without PROJECT, the tables are only printed. A test compares them with README.md and
-docs/results.md.
+verdicts.md and, for the report, to published.json. Without PROJECT, the tables are only printed. A
+test compares them with README.md and docs/results.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dlvc.evidence.lectures import read_lectures
 from dlvc.evidence.outs import Evidence
 from dlvc.report.judge import judge
 from dlvc.report.page import WORDS, Row, rows_of
-from dvcview.files.artifacts import read_json, read_yaml
+from dlvc.report.published import PUBLISHED, Published
+from dvcview.files.artifacts import read_json, read_yaml, write_json
 from dvcview.project.params import flatten
 
 KEPT = Path("docs/laptop")
@@ -32,7 +33,8 @@ LARGEST = 1 << 20  # bytes; dvc.lock has the MD5 of larger files
 def keep(project: Path) -> None:
     """Replace the files in docs/laptop by those of a project."""
     # First, because it fails if that profile has not run in the project.
-    text = f"# The verdicts of the run kept here\n\n{verdicts(project)}\n"
+    run = published(project)
+    text = f"# The verdicts of the run kept here\n\n{verdicts(run)}\n"
     for old in KEPT.iterdir():
         if old.is_dir():
             shutil.rmtree(old)
@@ -43,6 +45,20 @@ def keep(project: Path) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)
     (KEPT / "verdicts.md").write_text(text, encoding="utf-8")
+    write_json(PUBLISHED, run.to_json())
+
+
+def published(project: Path) -> Published:
+    """The verdicts and the figures of a run.
+
+    Some of the files that they come from are too large to be copied.
+    """
+    evidence = evidence_in(project)
+    figures: dict[str, dict[str, dict[str, str]]] = {}
+    for lecture in read_lectures(LECTURES):
+        for row in rows_of(evidence, lecture):
+            figures.setdefault(row.stage, {}).setdefault(row.metric, {})[str(row.epoch)] = row.ours
+    return Published(judge(evidence), figures)
 
 
 def evidence_in(project: Path) -> Evidence:
@@ -57,7 +73,7 @@ def figures(project: Path) -> str:
     rows = []
     for lecture in read_lectures(LECTURES):
         for row in ends(list(rows_of(evidence, lecture))):
-            what = f"{row.stage}: {row.quantity}, epoch {row.epoch}"
+            what = f"{row.name}: {row.quantity}, epoch {row.epoch}"
             number = str(int(lecture.number))
             rows.append((number, what, row.printed, row.ours, str(row.seeds)))
     return markdown(("lecture", "what", "the lecture prints", "here", "seeds"), rows)
@@ -69,11 +85,11 @@ def accuracies(project: Path) -> str:
     rows = []
     for lecture in read_lectures(LECTURES):
         last = {
-            row.stage: row for row in rows_of(evidence, lecture) if row.quantity == "test accuracy"
+            row.stage: row for row in rows_of(evidence, lecture) if row.metric == "test_accuracy"
         }
         number = str(int(lecture.number))
         for row in last.values():
-            what = f"{row.stage}, epoch {row.epoch}"
+            what = f"{row.name}, epoch {row.epoch}"
             rows.append((number, what, row.printed, row.ours, str(row.seeds)))
     return markdown(("lecture", "training", "the lecture prints", "here", "seeds"), rows)
 
@@ -91,16 +107,12 @@ def counts(project: Path) -> str:
     return markdown(("lecture", *WORDS), [row for row in rows if any(row[1:])])
 
 
-def verdicts(project: Path) -> str:
-    """Every claim with its verdict and the numbers that decide, as a table in Markdown.
-
-    Some of the files that the numbers come from are too large to be copied.
-    """
-    found = judge(evidence_in(project))
+def verdicts(run: Published) -> str:
+    """Every claim with its verdict and the numbers that decide, as a table in Markdown."""
     rows = []
     for lecture in read_lectures(LECTURES):
         for claim in lecture.claims:
-            verdict = found[claim.id]
+            verdict = run.verdicts[claim.id]
             why = "<br>".join(
                 f"{part.mark} {part.statement}: {part.found}" for part in verdict.parts
             )
@@ -125,9 +137,9 @@ def ends(rows: list[Row]) -> Iterator[Row]:
     """The rows of the first and the last epoch of each curve."""
     curves: dict[tuple[str, str], list[int]] = {}
     for row in rows:
-        curves.setdefault((row.stage, row.quantity), []).append(row.epoch)
+        curves.setdefault((row.stage, row.metric), []).append(row.epoch)
     for row in rows:
-        epochs = curves[row.stage, row.quantity]
+        epochs = curves[row.stage, row.metric]
         if row.epoch in (epochs[0], epochs[-1]):
             yield row
 

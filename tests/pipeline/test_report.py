@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dlvc.report.published import read_published
 from tests.browser import Browser
 from tests.imports import ROOT
 from tests.pipeline.mlflow_server import served
@@ -16,6 +17,30 @@ from tools import laptop
 PAGE = "report/index.html"
 CLAIMS = 27
 COMPLETE = "() => document.readyState === 'complete' && document.querySelector('#how') !== null"
+MOST_PAGES = 12  # on paper
+LEAST_CONTRAST = 4.5  # of text (WCAG 2.2, level AA)
+# The smallest contrast of any text with the colour behind it.
+CONTRAST = """(() => {
+    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+        .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const colour = channels(getComputedStyle(e).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const said = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    const texts = [...document.querySelectorAll("body *")].filter(e => !e.matches("style, title"));
+    return Math.min(...texts.filter(said).map(e => {
+        const svg = e.namespaceURI.endsWith("svg");
+        const style = getComputedStyle(e);
+        const [a, b] = [light(channels(svg ? style.fill : style.color)), light(behind(e))];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }));
+})()"""
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +57,36 @@ def test_every_claim_has_a_verdict_and_it_stands_on_the_page(course, html):
         assert re.search("[✓✗–]</span>", article)
 
 
+def test_with_stand_ins_the_verdicts_of_the_published_run_come_first(html):
+    """These differ for about half of the claims; nobody must leave with a wrong belief."""
+    published = json.loads((ROOT / "docs/laptop/report/verdicts.json").read_text())
+    summary = html[html.index('id="verdicts"') : html.index("</section>")]
+    rows = re.findall(r'#claim-([\d-]+)">.*?class="verdict[^>]*>([^<]*)<.*?</tr>', summary)
+    assert dict(rows) == published
+    folded = re.findall(r'<summary><span class="id">([\d-]+)<.*?class="verdict[^>]*>([^<]*)<', html)
+    assert dict(folded) == published
+
+
+def test_published_json_has_what_docs_laptop_has():
+    published = read_published()
+    text = (ROOT / "docs/laptop/verdicts.md").read_text(encoding="utf-8")
+    assert len(published.verdicts) == CLAIMS
+    for verdict in published.verdicts.values():
+        assert all(f"{part.mark} {part.statement}: {part.found}" in text for part in verdict.parts)
+    lenet = (ROOT / "docs/laptop/results/lenet/seeds.csv").read_text().splitlines()
+    head = lenet[0].split(",")
+    column = [row.split(",")[head.index("test_accuracy")] for row in lenet[1:]
+              if row.split(",")[head.index("epoch")] == "10"]  # fmt: skip
+    mean = 100 * sum(map(float, column)) / len(column)
+    assert published.figure("lenet", "test_accuracy", 10).startswith(f"{mean:.1f} %")
+
+
 def test_a_run_can_be_kept_without_its_large_files(course, tmp_path, monkeypatch):
     """As docs/laptop keeps that of the profile `laptop`."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(laptop, "KEPT", tmp_path)
     monkeypatch.setattr(laptop, "LARGEST", 50_000)
+    monkeypatch.setattr(laptop, "PUBLISHED", tmp_path / "published.json")
     (tmp_path / "results/gone").mkdir(parents=True)
     laptop.keep(course.root)
     assert not (tmp_path / "results/gone").exists()
@@ -44,6 +94,8 @@ def test_a_run_can_be_kept_without_its_large_files(course, tmp_path, monkeypatch
     assert laptop.figures(tmp_path) == laptop.figures(course.root)
     assert laptop.counts(tmp_path) == laptop.counts(course.root)
     assert (tmp_path / "verdicts.md").read_text().count("\n| ") == CLAIMS + 1
+    words = {c: v.word for c, v in read_published(tmp_path / "published.json").verdicts.items()}
+    assert words == json.loads(course.read("report/verdicts.json"))
 
 
 def test_it_needs_nothing_from_elsewhere_and_is_small(html):
@@ -102,9 +154,26 @@ def test_a_browser_shows_it_without_complaint_and_without_asking_anybody(course,
         )
         narrowest = "Math.min(...[...document.querySelectorAll('svg')].map(s => s.clientWidth))"
         assert browser.evaluate(narrowest) > 200
-        assert browser.evaluate("document.querySelectorAll('math').length") >= 10
+        assert browser.evaluate("document.querySelectorAll('svg.math').length") >= 10
         assert browser.console_errors == []
         assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not Browser.available(), reason="needs chromium")
+def test_the_dark_page_can_be_read_a_link_unfolds_its_claim_and_paper_has_few_pages(course):
+    with Browser() as browser:
+        for scheme in ("light", "dark"):
+            browser.prefer(scheme)
+            browser.open(f"file://{course.root / PAGE}", 1200, 900)
+            browser.wait_for(COMPLETE)
+            assert browser.evaluate(CONTRAST) >= LEAST_CONTRAST, scheme
+        browser.click("29-2")
+        browser.wait_for("() => document.querySelector('#claim-29-2').closest('details').open")
+        browser.wait_for("LeNet's worst seed is above the MLP's best seed")
+        browser.open(f"file://{course.root / PAGE}", 1200, 900)
+        browser.wait_for(COMPLETE)
+        assert browser.printed_pages() <= MOST_PAGES
 
 
 def open_with_links(scratch, mlflow):

@@ -1,4 +1,8 @@
-"""The report as one self-contained HTML file: no JavaScript, and it works offline."""
+"""The report as one self-contained HTML file: no JavaScript, and it works offline.
+
+A verdict on other images than the lecture's must mislead nobody. If this run does not have the
+images of a lecture, the page shows the published run's verdicts, and this run's muted beside them.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Evidence
-from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict
+from dlvc.report.equations import equation
+from dlvc.report.published import Published
+from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict, join
 from dvcview.files.artifacts import read_yaml
 
 HERE = Path(__file__).parent
@@ -26,59 +31,71 @@ QUANTITIES = {
     "train_accuracy": "training accuracy",
     "test_accuracy": "test accuracy",
 }
+PHOTO_LECTURES = ("03", "05", "40")  # the other lectures use the digits
 
 
 @dataclass(frozen=True)
 class Row:
-    """A printed figure and our result, as a row of the table."""
+    """A printed figure and our result, as a row of a table. `name` is the name of the training."""
 
     stage: str
-    quantity: str
+    name: str
+    metric: str
     epoch: int
     printed: str
     ours: str
     seeds: int
     file: str
 
+    @property
+    def quantity(self) -> str:
+        """The metric in words."""
+        return QUANTITIES[self.metric]
+
 
 def build_page(
     evidence: Evidence,
     lectures: Sequence[Lecture],
     verdicts: Mapping[str, Verdict],
-    charts: Mapping[str, Sequence[Mapping[str, str]]],
+    charts: Mapping[str, Sequence[Mapping[str, Any]]],
+    published: Published,
 ) -> str:
     """The HTML of the page. The same outs always give the same HTML.
 
-    `charts` has the HTML and the caption of each chart, by the number of the lecture.
+    `charts` has the HTML, the caption and the part of each chart, by the number of the lecture.
     """
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["math"] = lambda latex: Markup(convert(latex, display="block"))  # noqa: S704 - trusted
+    environment.filters["math"] = equation
     environment.filters["code"] = code_elements
     environment.filters["file"] = lambda name: f"../{name}"
-    counts = Counter(verdict.word for verdict in verdicts.values())
-    explanations = read_yaml(HERE / "explanations.yaml")
+    images = {name: evidence.images(name) for name in ("digits", "photos")}
+    own = {
+        lecture.number: evidence.has_cifar10
+        if lecture.number in PHOTO_LECTURES
+        else evidence.has_mnist
+        for lecture in lectures
+    }
+    leading = {
+        claim.id: (verdicts if own[lecture.number] else published.verdicts)[claim.id]
+        for lecture in lectures
+        for claim in lecture.claims
+    }
+    counts = Counter(verdict.word for verdict in leading.values())
     return environment.get_template("page.html.j2").render(
         lectures=[
-            {
-                "number": lecture.number,
-                "explanation": explanations[lecture.number],
-                "pictures": [
-                    {"html": Markup(chart["html"]), "caption": chart["caption"]}  # noqa: S704 - trusted
-                    for chart in charts[lecture.number]
-                ],
-                "rows": list(rows_of(evidence, lecture)),
-                "claims": lecture.claims,
-                "settings": settings_of(evidence, lecture),
-            }
+            _section(evidence, lecture, charts[lecture.number], published, own=own[lecture.number])
             for lecture in lectures
         ],
         verdicts=verdicts,
+        published=published.verdicts,
+        leading=leading,
+        own_images=all(own.values()),
+        stand_ins=any(summary["stand_in_for"] for summary in images.values()),
         counts=[(word, counts[word]) for word in WORDS],
-        digits=evidence.images("digits"),
-        photos=evidence.images("photos"),
+        images=images,
         image_size=evidence.params["densenet.image_size"],
         computed=evidence.metrics("lenet")["computed"],
         costs=evidence.models.values(),
@@ -89,6 +106,51 @@ def build_page(
             for stage, seconds in lecture.seconds.items()
         },
     )
+
+
+def _section(
+    evidence: Evidence,
+    lecture: Lecture,
+    charts: Sequence[Mapping[str, Any]],
+    published: Published,
+    *,
+    own: bool,
+) -> dict[str, Any]:
+    """What the template shows of a lecture; `own`: whether this run has the lecture's images."""
+    pictures: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for chart in charts:
+        picture = {
+            "html": Markup(chart["html"]),  # noqa: S704 - trusted
+            "caption": chart["caption"],
+            "wide": chart.get("wide", False),
+        }
+        pictures[chart.get("part") == "exercise"].append(picture)
+    rows = list(rows_of(evidence, lecture))
+    last = {(row.stage, row.metric): row for row in rows if "accuracy" in row.metric}
+    return {
+        "number": lecture.number,
+        "explanation": read_yaml(HERE / "explanations.yaml")[lecture.number],
+        "has_own_images": own,
+        "updates": updates_of(evidence, lecture),
+        "pictures": pictures[False],
+        "exercises": pictures[True],
+        "rows": rows,
+        "last": [
+            {**vars(row), "quantity": row.quantity,
+             "published": published.figure(row.stage, row.metric, row.epoch)}
+            for row in last.values()
+        ],
+        "claims": lecture.claims,
+        "settings": settings_of(evidence, lecture),
+    }  # fmt: skip
+
+
+def updates_of(evidence: Evidence, lecture: Lecture) -> str:
+    """A sentence with the updates per epoch of this run, for the lecture on update rules."""
+    if lecture.number != "24":
+        return ""
+    counts = [f"{int(evidence.curves(stage).at('updates', 1)[0]):,}" for stage in lecture.printed]
+    return f"In this run, an epoch has {join(counts)} updates."
 
 
 def code_elements(text: str) -> Markup:
@@ -115,7 +177,7 @@ def rows_of(evidence: Evidence, lecture: Lecture) -> Iterator[Row]:
                     if len(values) > 1:
                         found += f" ({to_text(values.min())} to {to_text(values.max())})"
                     yield Row(
-                        lecture.names[stage], QUANTITIES[quantity], epoch, to_text(printed), found,
+                        stage, lecture.names[stage], quantity, epoch, to_text(printed), found,
                         len(values), curves.file,
                     )  # fmt: skip
 

@@ -76,7 +76,7 @@ def figure(
     statement: str, values: Numbers, printed: float, tolerance: float, *, comparable: bool
 ) -> Part:
     """A printed accuracy compared with ours. The part stays untested if they are not comparable."""
-    found = f"this run reaches {spread(values)}"
+    found = f"we measure {spread(values)}"
     if not comparable:
         return Part(statement, None, f"{found}, but {NOT_COMPARABLE}")
     return Part(statement, near(values, printed, tolerance), found)

@@ -9,6 +9,7 @@ from dlvc.evidence.outs import Evidence
 from dlvc.params.reader import Params, read_params
 from dlvc.report.judge import judge
 from dlvc.report.page import build_page
+from dlvc.report.published import read_published
 from dvcview.files.artifacts import read_json, write_bytes, write_json
 from dvcview.tracking import stage_run
 
@@ -27,5 +28,7 @@ def main() -> None:
         verdicts = judge(evidence)
         words = {claim: verdict.word for claim, verdict in verdicts.items()}
         write_json(REPORT / "verdicts.json", words)
-        page = build_page(evidence, read_lectures(LECTURES), verdicts, read_json(CHARTS))
+        page = build_page(
+            evidence, read_lectures(LECTURES), verdicts, read_json(CHARTS), read_published()
+        )
         write_bytes(REPORT / "index.html", page.encode())

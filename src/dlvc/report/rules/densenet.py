@@ -71,7 +71,7 @@ def oscillation(evidence: Evidence) -> Verdict:
         else:
             ours = curves.at("test_accuracy", epoch)
             condition = f"at {size} px" if evidence.has_cifar10 else "on other images"
-            parts.append(Part(statement, None, f"this run reaches {spread(ours)}, but {condition}"))
+            parts.append(Part(statement, None, f"we measure {spread(ours)}, but {condition}"))
     accuracy = curves.stack("test_accuracy")
     statement = "it oscillates from about the fourth epoch on"
     if curves.epochs >= 8:

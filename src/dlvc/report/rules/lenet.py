@@ -29,7 +29,7 @@ def ten_epochs(evidence: Evidence) -> Verdict:
             Part(
                 "the test accuracy passes 97 % in ten epochs",
                 bool(last.min() >= 0.97) if comparable else None,
-                f"this run reaches {spread(last)}{remark}",
+                f"we measure {spread(last)}{remark}",
             ),
             figure("it is 88 % after one epoch", first, 0.8815, 0.02, comparable=comparable),
             Part(

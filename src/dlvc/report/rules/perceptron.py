@@ -50,7 +50,7 @@ def after_twenty(evidence: Evidence) -> Verdict:
             Part(
                 "no test image is classified correctly",
                 bool(test.max() <= 0.01),
-                f"this run reaches {spread(test)}",
+                f"we measure {spread(test)}",
             ),
         ),
         (curves.file,),
@@ -65,7 +65,7 @@ def after_two_hundred(evidence: Evidence) -> Verdict:
         return Verdict((Part(statement, None, OFF),), (curves.file,))
     found = curves.at("test_accuracy", 200)
     holds = bool(0.095 <= found.mean() <= 0.125) if evidence.has_cifar10 else None
-    text = f"this run reaches {spread(found)}"
+    text = f"we measure {spread(found)}"
     if curves.epochs >= 2000:
         text += f", and {spread(curves.at('test_accuracy', 2000))} after 2,000 epochs"
     if not evidence.has_cifar10:
