@@ -136,19 +136,20 @@ def _draw_cells(
     if across:
         drawing.text(WIDTH / 2 + left / 2, TEXT, across, anchor="middle")
         drawing.text(0, TEXT, f"{down} ↓")
-    for row, line in enumerate(values):
-        y = top + row * height
-        if row % step == 0:
-            drawing.text(left - 5, y + height / 2 + 3.5, named[row], anchor="end")
-        for column, value in enumerate(line):
-            x = left + column * width
-            drawing.box(x, y, width - 0.8 * few, height - 0.8 * few, _blend(float(value)))
-            if few and texts[row][column]:
-                ink = PAPER if abs(value) > 0.55 else INK
-                drawing.text(
-                    x + width / 2, y + height / 2 + 3.5, texts[row][column], anchor="middle",
-                    color=ink,
-                )  # fmt: skip
+    colors = np.array([[_blend(value) for value in line] for line in values.tolist()], np.uint8)
+    for row in range(0, len(rows), step):
+        drawing.text(left - 5, top + (row + 0.5) * height + 3.5, named[row], anchor="end")
+    if not few:
+        drawing.image(left, top, width * len(columns), colors)
+    for (row, column), value in np.ndenumerate(values if few else values[:0]):
+        x, y = left + column * width, top + row * height
+        color = "#" + "".join(f"{channel:02X}" for channel in colors[row, column])
+        drawing.box(x, y, width - 0.8, height - 0.8, color)
+        if texts[row][column]:
+            drawing.text(
+                x + width / 2, y + height / 2 + 3.5, texts[row][column], anchor="middle",
+                color=PAPER if abs(value) > 0.55 else INK,
+            )  # fmt: skip
     for column in range(0, len(titles), step if across else 1):
         x = left + (column + 0.5) * width
         if turned:
@@ -158,13 +159,12 @@ def _draw_cells(
     return drawing
 
 
-def _blend(value: float) -> str:
-    """A colour between paper (0) and dark blue (1) or dark red (-1)."""
+def _blend(value: float) -> list[int]:
+    """The RGB of a colour between paper (0) and dark blue (1) or dark red (-1)."""
     end = (0, 72, 140) if value > 0 else (150, 45, 10)
     share = min(abs(value), 1.0) ** 0.7
     start = (int(PAPER[place : place + 2], 16) for place in (1, 3, 5))
-    mixed = (round(one + (two - one) * share) for one, two in zip(start, end, strict=True))
-    return "#" + "".join(f"{channel:02X}" for channel in mixed)
+    return [round(one + (two - one) * share) for one, two in zip(start, end, strict=True)]
 
 
 def draw_projection(
