@@ -63,6 +63,7 @@ def as_svg(figure: Figure, name: str, text: str) -> str:
     svg = re.sub(r'(?<=\bid=")', f"{name}-", svg)
     svg = re.sub(r'(?<=url\(#)|(?<=href="#)', f"{name}-", svg)
     svg = svg.replace(INK, "currentColor")
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", svg)  # not a list of 15 fonts
     svg = re.sub(
         r"<svg [^>]*?viewBox=\"([^\"]*)\"[^>]*>", r'<svg viewBox="\1" role="img">', svg, count=1
     )

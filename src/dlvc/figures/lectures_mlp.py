@@ -41,8 +41,8 @@ def update_rules(charts: Charts) -> list[Picture]:
         ),
         charts.bands(
             over_updates,
-            "The same test accuracy over updates: per epoch, the rule makes a single update where "
-            "the others make many.",
+            "The test accuracy of the three update rules over updates. Per epoch, the rule makes a "
+            "single update where the others make many.",
             xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
         ),
         *_update_losses(charts),
@@ -150,7 +150,8 @@ def optimizers(charts: Charts) -> list[Picture]:
         ),
         *charts.exercise(
             "sgd", "test_accuracy",
-            "Exercise: how many epochs does SGD need to reach what Adam reaches in a few?",
+            "Exercise: how many epochs does SGD need to reach what Adam reaches in a few? The "
+            "test accuracy of both.",
             {name: name for name in charts.trainings("sgd")}, **axes, logarithmic=True,
         ),
     ]  # fmt: skip

@@ -50,7 +50,7 @@ FIGURES: dict[str, Callable] = {
         [Band(f"{name}, batch of {n}", X, X[None]) for n in (1, 2, 3) for name in ("SGD", "Adam")],
         xlabel="epoch", ylabel="accuracy",
     ),
-    "last updates": lambda: draw_last_updates(LOSSES),
+    "last updates": lambda: draw_last_updates({name: one[-300:] for name, one in LOSSES.items()}),
     "all updates": lambda: draw_all_updates(LOSSES, {"per batch": 10, "per sample": 10}),
     "few updates": lambda: draw_all_updates({"per batch": np.ones(2)}, {"per batch": 2}),
     "paths": lambda: draw_paths({"SGD": np.stack([X, -X], axis=1)}, (1.0, 12.0)),
