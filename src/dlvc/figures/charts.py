@@ -69,10 +69,11 @@ class Charts:
     ) -> list[Picture]:
         """Draw the trainings of an exercise. Empty if it is off, or no training is left.
 
-        `labels` maps the name of each training to its label in the chart.
+        `labels` maps the name of each training to its label in the chart, in the chart's order.
         """
         exercise = self.evidence.exercise(name)
-        titles = dict.fromkeys(one.training for one in exercise if one.training in labels)
+        there = {curve.training for curve in exercise}
+        titles = [title for title in labels if title in there]
         if not titles:
             return []
         x = "updates" if axes["xlabel"] == "update" else "epoch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from dlvc.arrays.dataset import Dataset, open_dataset
 from dlvc.evidence.outs import Curves
 from dlvc.figures.bands import Band
 from dlvc.figures.charts import EXERCISE, STORY, Charts, band
-from dlvc.figures.diagram import densenet_blocks, draw_network, lenet_blocks
+from dlvc.figures.diagram import Block, densenet_blocks, draw_network, lenet_blocks
 from dlvc.figures.inline import Picture
 from dlvc.figures.lectures_features import confusion
 from dlvc.figures.networks import activations, load_lenet, predict
@@ -50,7 +51,7 @@ def lenet(charts: Charts) -> list[Picture]:
             draw_network(layers, STYLES["LeNet"].color),
             f"LeNet. {BOXES} Pooling halves the height and width after each convolution.",
             f"{len(layers) - 1} layers with {total:,} parameters: "
-            + ", ".join(f"{layer.name} {'×'.join(map(str, layer.shape))}" for layer in layers),
+            + _shapes(layers),
         ),
         _maps(charts, model, data),
         charts.scaled_loss("lenet", "LeNet's training loss on the lecture's scale."),
@@ -73,6 +74,10 @@ def lenet(charts: Charts) -> list[Picture]:
         *_errors(charts, model, data),
         *longer,
     ]  # fmt: skip
+
+
+def _shapes(blocks: Sequence[Block]) -> str:
+    return ", ".join(f"{block.name} {'×'.join(map(str, block.shape))}" for block in blocks) + "."
 
 
 def _maps(charts: Charts, model: LeNet, data: Dataset) -> Picture:
@@ -149,7 +154,7 @@ def densenet(charts: Charts) -> list[Picture]:
             "of which appends 32 channels. A transition halves the channels, the height and the "
             "width.",
             f"{sum(block.parameters for block in blocks):,} parameters: "
-            + ", ".join(f"{block.name} {'×'.join(map(str, block.shape))}" for block in blocks),
+            + _shapes(blocks),
         ),
         charts.scaled_loss("densenet", "DenseNet's training loss on the lecture's scale."),
         charts.bands(

@@ -102,7 +102,7 @@ def _update_losses(charts: Charts) -> list[Picture]:
 def optimizers(charts: Charts) -> list[Picture]:
     """Lecture 25."""
     axes: dict[str, Any] = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
-    batches = charts.trainings("batch_sizes")
+    batches = sorted(charts.trainings("batch_sizes"), key=lambda name: name.split()[0])
     at_own_rate = [name for name in batches if name.endswith("own rate")]
     at_same_rate = [name for name in batches if name not in at_own_rate]
     paths = optimizer_paths()
