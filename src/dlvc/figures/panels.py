@@ -71,7 +71,11 @@ def draw_kernel_grids(pair: NDArray[np.float32]) -> Drawing:
     (2, K, h, w) or (2, K, h, w, 3).
     """
     before, after = np.asarray(pair, dtype=np.float64)
-    grids = (("before training", before), ("after training", after), (DIFFERENCE, before - after))
+    grids = (
+        ("before training", before),
+        ("after training", after),
+        ("initial − trained", before - after),
+    )
     drawing = Drawing()
     count, height = before.shape[:2]
     in_a_row = count <= 8  # few kernels: one row each, as large as possible
@@ -88,9 +92,6 @@ def draw_kernel_grids(pair: NDArray[np.float32]) -> Drawing:
         drawing.image(x, y + 15, width, tiles(as_gray(kernels), columns, zoom=8))
         x += width + 10
     return drawing
-
-
-DIFFERENCE = "initial − trained"
 
 
 def draw_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Drawing:
