@@ -36,7 +36,7 @@ CANNOT_CHANGE_OUTS = (
     "dlvc.params", "dvcview.run", "dvcview.tracking", "dvcview.project", "dvcview.console",
     "dvcview.errors",
 )  # fmt: skip
-MAX_DEPS = 10
+MAX_DEPS = 12
 MAX_ROOT_MODULES = 5
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 MODULES = sorted(file for package in PACKAGES for file in (SOURCE / package).rglob("*.py"))

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 from numpy.typing import NDArray
 
-from dlvc.figures.palette import STYLES
+from dlvc.figures.palette import OTHER, styles_of
 
-MAX_POINTS = 400  # per curve; at the size of the figure more points look the same
+MAX_POINTS = 300  # per curve; at the size of the figure more points look the same
+# At this size a phone shows the text, which has 10 points, with 10 pixels.
+SIZE = (4.9, 3.5)
 
 
 @dataclass(frozen=True)
@@ -33,40 +42,64 @@ def draw_bands(
     ylabel: str,
     logarithmic: bool = False,
     percent: bool = False,
-    size: tuple[float, float] = (6.4, 3.6),
 ) -> Figure:
     """Draw each band as its mean over the seeds and the area between its minimum and maximum.
 
     The lecture's values are large open markers with the colour and shape of their curve.
     """
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    axes.grid(color="#888888", alpha=0.25, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    for band, (color, line, marker) in zip(bands, cycle(STYLES), strict=False):
+    style_axes(axes)
+    styles = styles_of([band.label for band in bands])
+    handles: list[Line2D] = []
+    for band, (color, line, marker) in zip(bands, styles, strict=True):
         points = _select_points(len(band.x), logarithmic=logarithmic)
         x, y = band.x[points], band.y[:, points]
         if len(y) > 1:
             axes.fill_between(x, y.min(0), y.max(0), color=color, alpha=0.22, linewidth=0)
-        axes.plot(
+        handles += axes.plot(
             x, y.mean(0), label=band.label, color=color, linestyle=line, linewidth=1.8,
             marker=marker if len(x) <= 30 else "", markersize=4.5,
         )  # fmt: skip
         if band.printed:
             axes.plot(
-                list(band.printed), list(band.printed.values()), label=f"{band.label} (lecture)",
-                color=color, linestyle="", marker=marker, markersize=10, fillstyle="none",
-                markeredgewidth=1.6,
+                list(band.printed), list(band.printed.values()), color=color, linestyle="",
+                marker=marker, markersize=10, fillstyle="none", markeredgewidth=1.6,
             )  # fmt: skip
     if logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))  # more labels would overlap
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     if percent:
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
-    axes.legend(handlelength=3.2, framealpha=0, fontsize=9)
+    if any(band.printed for band in bands):
+        style = styles[0] if len(bands) == 1 else OTHER
+        handles += axes.plot(
+            [], [], label="printed in the lecture", color=style.color, linestyle="",
+            marker=style.marker, markersize=10, fillstyle="none", markeredgewidth=1.6,
+        )  # fmt: skip
+    add_legend(figure, handles)
     return figure
+
+
+def style_axes(axes: Axes) -> None:
+    """Draw a thin grid, and no frame on the top and on the right."""
+    axes.grid(color="#888888", alpha=0.25, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def add_legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """Draw the legend above the axes, where it covers no curve."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = 3 if longest <= 10 else 2 if longest <= 24 else 1
+    figure.legend(
+        handles=list(handles), loc="outside upper left", ncols=min(columns, len(handles)),
+        handlelength=2.6, columnspacing=1.2, handletextpad=0.5, borderpad=0.1, frameon=False,
+    )  # fmt: skip
 
 
 def _select_points(count: int, *, logarithmic: bool) -> NDArray[np.intp]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from math import ceil
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 
-from dlvc.figures.palette import BLUE, STYLES, VERMILION
+from dlvc.figures.palette import styles_of
 
 MAX_MARKERS = 15  # per curve; more markers would hide the curve
 MAX_WINDOWS = 600  # in the curve over updates: about the width of its axes in pixels
@@ -30,7 +29,8 @@ def draw_curves(
     axes = figure.add_subplot(title=title, xlabel="epoch", ylabel=ylabel)
     _style_axes(axes)
     interval = ceil(len(epochs) / MAX_MARKERS)
-    for (name, values), (color, line, marker) in zip(series.items(), cycle(STYLES), strict=False):
+    styles = styles_of(list(series))
+    for (name, values), (color, line, marker) in zip(series.items(), styles, strict=True):
         axes.plot(
             epochs, values, label=name, color=color, linestyle=line, linewidth=1.8,
             marker=marker, markersize=6, markeredgecolor="white", markevery=interval,
@@ -41,8 +41,10 @@ def draw_curves(
     return figure
 
 
-def draw_updates(losses: ArrayLike, title: str, ylabel: str = "loss") -> Figure:
+def draw_updates(losses: ArrayLike, rule: str, title: str, ylabel: str = "loss") -> Figure:
     """Draw the loss of every update: `losses` (U,), in the order of the updates.
+
+    `rule` is the name of the update rule, which has a colour of its own.
 
     Up to 600 updates are one curve. More updates are grouped into windows. Then the upper panel
     shows the minimum and maximum loss of each window, and the lower panel shows its mean. The
@@ -50,6 +52,7 @@ def draw_updates(losses: ArrayLike, title: str, ylabel: str = "loss") -> Figure:
     """
     losses = np.asarray(losses, dtype=np.float64)
     size = ceil(len(losses) / MAX_WINDOWS)
+    color = styles_of([rule])[0].color
     starts = np.arange(0, len(losses), size)
     sizes = np.diff(starts, append=len(losses))  # the last window may be smaller
     middle = starts + (sizes + 1) / 2  # updates are counted from 1
@@ -60,10 +63,10 @@ def draw_updates(losses: ArrayLike, title: str, ylabel: str = "loss") -> Figure:
     panels = figure.subplots(1 if size == 1 else 2, 1, sharex=True, squeeze=False)[:, 0]
     if size > 1:  # on the scale of the maxima, the mean would be a flat line
         low, high = np.minimum.reduceat(losses, starts), np.maximum.reduceat(losses, starts)
-        panels[0].fill_between(middle, low, high, color=BLUE, linewidth=0.5)
+        panels[0].fill_between(middle, low, high, color=color, linewidth=0.5)
         panels[0].set_ylabel(f"{ylabel}, minimum to maximum\nof {size:,} updates")
     marker = "o" if len(mean) < 50 else ""
-    panels[-1].plot(middle, mean, color=VERMILION, linewidth=1.2, marker=marker, markersize=4)
+    panels[-1].plot(middle, mean, color=color, linewidth=1.2, marker=marker, markersize=4)
     panels[-1].set_ylabel(ylabel if size == 1 else f"{ylabel}, mean\nof {size:,} updates")
     panels[-1].set_xlabel("update")
     for axes in panels:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from dlvc.figures.contact_sheet import first_classes
-from dlvc.figures.palette import SKY_BLUE
+from dlvc.figures.palette import GAP
 
 
 def draw_feature_maps(
@@ -86,7 +86,7 @@ def draw_features_by_class(
         axes.boxplot(
             [feature[labels == label] for label in positions], positions=positions, widths=0.7,
             orientation="horizontal", manage_ticks=False, whis=(5, 95), showfliers=False,
-            patch_artist=True, boxprops={"facecolor": SKY_BLUE, "linewidth": 0.8},
+            patch_artist=True, boxprops={"facecolor": GAP, "linewidth": 0.8},
             medianprops={"color": "black", "linewidth": 1.8},
         )  # fmt: skip
         axes.set_xlabel(name)

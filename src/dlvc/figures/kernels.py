@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from dlvc.figures.mosaic import draw_mosaic, mosaic
-from dlvc.figures.palette import SKY_BLUE
+from dlvc.figures.palette import GAP
 
 Kernels = NDArray[np.float32]
 
@@ -70,7 +70,7 @@ def _draw_grid(axes: Axes, kernels: Kernels, title: str, scale: Normalize) -> Ax
     rows, columns = _shape(len(kernels))
     if kernels.ndim == 3:
         grid = mosaic(kernels, columns, blank=np.nan)  # NaN is transparent
-        gap = SKY_BLUE  # no weight has this colour
+        gap = GAP  # no weight has this colour
     else:
         grid = mosaic(scale(kernels), columns, blank=1.0)  # RGB in [0, 1]; blank cells are white
         gap = "white"

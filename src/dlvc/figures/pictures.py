@@ -16,7 +16,6 @@ from dlvc.figures.curves import draw_curves, draw_updates
 from dlvc.figures.features import draw_feature_maps, draw_features_by_class
 from dlvc.figures.gallery import Sources, save
 from dlvc.figures.kernels import draw_kernels
-from dlvc.figures.report_charts import draw_charts
 from dvcview.files.artifacts import read_json, write_json
 
 LECTURES = Path("lectures.yaml")
@@ -84,7 +83,8 @@ def draw_training(training: str) -> Sources:
 def draw_update_losses(rule: str) -> Sources:
     """The loss of each update."""
     file = RESULTS / f"update_rules/{rule}/update_losses.npy"
-    figure = draw_updates(read_npy(file), title=TRAININGS[f"update_rules/{rule}"])
+    title = TRAININGS[f"update_rules/{rule}"]
+    figure = draw_updates(read_npy(file), rule.replace("_", " "), title)
     return save(FIGURES / f"updates/{rule}/update_losses.png", figure, file)
 
 
@@ -98,6 +98,8 @@ def draw_kernel_pair(kernels: str) -> Sources:
 
 def draw_report(batch_size: Mapping[str, Any]) -> Sources:
     """The report's charts, as HTML; no run of another stage shows them."""
+    from dlvc.figures.report_charts import draw_charts  # imports torch, unlike the other pictures
+
     evidence = Evidence(Path(), batch_size, {})
     write_json(FIGURES / "charts.json", draw_charts(evidence, read_lectures(LECTURES)))
     return {}

@@ -39,7 +39,7 @@ def test_a_single_epoch_is_a_marker_over_its_tick():
 
 def test_few_updates_are_drawn_as_they_are():
     losses = [2.304, 2.300, 2.297]
-    (axes,) = draw_updates(losses, "update per epoch").axes
+    (axes,) = draw_updates(losses, "per epoch", "T").axes
     assert axes.lines[0].get_xdata().tolist() == [1, 2, 3]
     assert axes.lines[0].get_ydata().tolist() == losses
 
@@ -47,7 +47,7 @@ def test_few_updates_are_drawn_as_they_are():
 def test_many_updates_are_gathered_in_windows():
     losses = np.arange(1201.0)  # 400 windows of 3 updates, and one of the last
     losses[600] = 9999  # one sample's outburst must not get lost
-    above, below = draw_updates(losses, "update per sample").axes
+    above, below = draw_updates(losses, "per sample", "T").axes
     (mean,) = below.lines
     assert mean.get_xdata()[:2].tolist() == [2, 5]
     assert mean.get_ydata()[:2].tolist() == [1, 4]

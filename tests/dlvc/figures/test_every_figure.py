@@ -32,7 +32,7 @@ TYPICAL: dict[str, Callable[[], Figure]] = {
     "curves": lambda: draw_curves(
         range(1, 11), {"train": [0.5] * 10, "test": [0.4] * 10}, "y", "T"
     ),
-    "updates per sample": lambda: draw_updates(np.sin(np.arange(600_000.0)) + 1, "T"),
+    "updates per sample": lambda: draw_updates(np.sin(np.arange(600_000.0)) + 1, "per sample", "T"),
     "confusion": lambda: draw_confusion(np.arange(0, 10_000, 100).reshape(10, 10), NAMES, "T"),
     "RGB kernels": lambda: draw_kernels(*RGB_KERNELS, "T"),
     "1x1 kernels": lambda: draw_kernels(*KERNELS, "T"),
@@ -49,9 +49,9 @@ EDGES: dict[str, Callable[[], Figure]] = {
     "more curves than styles": lambda: draw_curves(
         [1, 2], {name: [1, 2] for name in "abcdefgh"}, "y", "T"
     ),
-    "one update": lambda: draw_updates([2.3], "T"),
-    "last window of one update": lambda: draw_updates(np.sin(np.arange(1201.0)), "T"),
-    "constant losses": lambda: draw_updates(np.ones(1000), "T"),
+    "one update": lambda: draw_updates([2.3], "per epoch", "T"),
+    "last window of one update": lambda: draw_updates(np.sin(np.arange(1201.0)), "a", "T"),
+    "constant losses": lambda: draw_updates(np.ones(1000), "per batch", "T"),
     "no samples": lambda: draw_confusion(np.zeros((2, 2), np.int64), ["a", "b"], "T"),
     "one class": lambda: draw_confusion(np.array([[5]]), ["a"], "T"),
     "one constant kernel": lambda: draw_kernels(ONE_KERNEL, ONE_KERNEL, "T"),

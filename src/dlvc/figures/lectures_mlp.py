@@ -1,0 +1,161 @@
+"""The pictures of lectures 24 and 25: update rules and optimizers of the MLP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlvc.figures.charts import Charts, band
+from dlvc.figures.inline import Picture
+from dlvc.figures.lectures_features import samples
+from dlvc.figures.networks import CURVATURE, LEARNING_RATE, STEPS, optimizer_paths
+from dlvc.figures.updates import LOWEST, draw_all_updates, draw_last_updates, draw_paths
+
+ACCURACY = "test accuracy"
+LAST = 300  # updates in the chart of single losses
+RULES = ("per_batch", "per_sample")
+
+
+def update_rules(charts: Charts) -> list[Picture]:
+    """Lecture 24."""
+    evidence, names = charts.evidence, charts.lecture.names
+    over_updates = [
+        band(names[stage], evidence.curves(stage), "test_accuracy", {}, "updates")
+        for stage in charts.lecture.printed
+    ]
+    images = evidence.about("per_epoch")["images"]
+    return [
+        samples(charts, "digits", "digits"),
+        charts.bands(
+            charts.printed("train_loss"),
+            "The training loss of the three update rules over epochs. In each epoch, all rules use "
+            "the same images.",
+            xlabel="epoch", ylabel="training loss",
+        ),
+        charts.bands(
+            charts.printed("test_accuracy"),
+            "The test accuracy of the three update rules over epochs.",
+            xlabel="epoch", ylabel=ACCURACY, percent=True,
+        ),
+        charts.bands(
+            over_updates,
+            "The test accuracy of the three update rules over updates. Per epoch, the rule makes a "
+            "single update where the others make many.",
+            xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
+        ),
+        *_update_losses(charts),
+        *charts.exercise(
+            "per_epoch", "test_accuracy",
+            "Exercise: does one update per epoch reach the same accuracy as one per batch after "
+            f"the same number of updates? Both rules train on {images:,} images.",
+            {name: name for name in charts.trainings("per_epoch")},
+            xlabel="update", ylabel=ACCURACY, percent=True, logarithmic=True,
+        ),
+        *charts.exercise(
+            "per_sample", "test_accuracy",
+            "Exercise: does one update per image need a lower learning rate than one per batch? "
+            "The test accuracy per sample at two rates.",
+            {name: f"per sample, {name}" for name in charts.trainings("per_sample")},
+            xlabel="epoch", ylabel=ACCURACY, percent=True,
+        ),
+    ]  # fmt: skip
+
+
+def _update_losses(charts: Charts) -> list[Picture]:
+    """The loss of every update, and the single losses of the last ones."""
+    losses: dict[str, NDArray[np.float64]] = {}
+    jitter = {}
+    epochs = {}
+    for rule in RULES:
+        name = rule.replace("_", " ")
+        file = f"results/update_rules/{rule}/update_losses.npy"
+        losses[name] = np.asarray(charts.evidence.array(file), dtype=np.float64)
+        epochs[name] = charts.evidence.curves(f"update_rules@{rule}").epochs
+        last = losses[name][-(len(losses[name]) // epochs[name]) :]  # the last epoch
+        steps = np.abs(np.diff(last))
+        jitter[name] = float(steps.mean() / last.mean()) if len(steps) else 0.0
+    found = " and ".join(f"{value:.2f} {name}" for name, value in jitter.items())
+    extremes = ", ".join(
+        f"{name} from {values.min():.2g} to {values.max():.2g}" for name, values in losses.items()
+    )
+    recent = {name: values[-LAST:] for name, values in losses.items()}
+    return [
+        charts.figure(
+            draw_all_updates(losses, epochs),
+            "The loss of every update, per batch and per sample. The line is the mean of many "
+            "updates, and the band reaches from their smallest to their largest loss.",
+            f"The loss of single updates, {extremes}.",
+        ),
+        charts.figure(
+            draw_last_updates(recent),
+            f"The losses of the last {LAST} updates, on a logarithmic scale. The loss of a single "
+            "image jumps over several powers of ten, and the mean loss of a batch does not. In the "
+            "last epoch, the mean step from one loss to the next, divided by the mean loss, is "
+            f"{found}. Losses below {LOWEST} are drawn at {LOWEST}.",
+            f"Mean step divided by mean loss: {found}.",
+        ),
+    ]
+
+
+def optimizers(charts: Charts) -> list[Picture]:
+    """Lecture 25."""
+    axes: dict[str, Any] = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
+    batches = sorted(charts.trainings("batch_sizes"), key=lambda name: name.split()[0])
+    at_own_rate = [name for name in batches if name.endswith("own rate")]
+    at_same_rate = [name for name in batches if name not in at_own_rate]
+    paths = optimizer_paths()
+    ends = ", ".join(f"{name} ({x:.2f}, {y:.2f})" for name, (x, y) in _ends(paths).items())
+    return [
+        charts.bands(
+            charts.printed("train_loss"),
+            "The training loss of the three optimizers at the same learning rate.",
+            xlabel="epoch", ylabel="training loss",
+        ),
+        charts.bands(
+            charts.printed("test_accuracy"),
+            "The test accuracy of the three optimizers at the same learning rate.", **axes,
+        ),
+        charts.figure(
+            draw_paths(paths, CURVATURE),
+            f"An illustration, not a result: {STEPS} steps of the three optimizers in a valley of "
+            f"two weights, at a learning rate of {LEARNING_RATE}. SGD slows down on the flat "
+            "floor, momentum overshoots and turns, and Adam takes steps of similar length in both "
+            "directions. The cross is the minimum.",
+            f"The minimum is at (0, 0). After {STEPS} steps: {ends}.",
+        ),
+        *charts.exercise(
+            "momentum", "test_accuracy",
+            "Exercise: is momentum more than a larger learning rate? Momentum, SGD, and SGD at ten "
+            "times the rate.",
+            {"SGD": "SGD", "larger rate": "SGD, larger rate", "momentum": "momentum"}, **axes,
+        ),
+        *charts.exercise(  # two pictures, because one would have too many curves
+            "batch_sizes", "test_accuracy",
+            "Exercise: does SGD work better than Adam in small batches? Both optimizers at the "
+            "lecture's learning rate, with several numbers of images per batch.",
+            {name: name.replace(" ", ", batch of ") for name in at_same_rate}, **axes,
+        ),
+        *charts.exercise(
+            "batch_sizes", "test_accuracy",
+            "Exercise: does SGD work better than Adam in small batches at its own learning rate? "
+            "SGD at lecture 24's rate and Adam at the lecture's, with several batch sizes.",
+            {
+                name: name.removesuffix(", own rate").replace(" ", ", batch of ")
+                for name in batches
+                if name.startswith("Adam") or name in at_own_rate
+            },
+            **axes,
+        ),
+        *charts.exercise(
+            "sgd", "test_accuracy",
+            "Exercise: how many epochs does SGD need to reach what Adam reaches in a few? The "
+            "test accuracy of both.",
+            {name: name for name in charts.trainings("sgd")}, **axes, logarithmic=True,
+        ),
+    ]  # fmt: skip
+
+
+def _ends(paths: dict[str, NDArray[np.float32]]) -> dict[str, tuple[float, float]]:
+    return {name: (float(path[-1, 0]), float(path[-1, 1])) for name, path in paths.items()}
