@@ -19,7 +19,7 @@ CLAIMS = 27
 COMPLETE = "() => document.readyState === 'complete' && document.querySelector('#how') !== null"
 MOST_PAGES = 12  # on paper
 LEAST_CONTRAST = 4.5  # of text (WCAG 2.2, level AA)
-# The smallest contrast of any text with the colour behind it.
+# The smallest contrast of any text with the page, without texts on a coloured cell of a picture.
 CONTRAST = """(() => {
     const channels = colour => colour.match(/[\\d.]+/g).map(Number);
     const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
@@ -33,7 +33,8 @@ CONTRAST = """(() => {
         return [255, 255, 255];
     };
     const said = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    const texts = [...document.querySelectorAll("body *")].filter(e => !e.matches("style, title"));
+    const texts = [...document.querySelectorAll("body *")].filter(e => !e.matches(
+        "style, title, svg text[fill]:not([fill=currentColor])"));
     return Math.min(...texts.filter(said).map(e => {
         const svg = e.namespaceURI.endsWith("svg");
         const style = getComputedStyle(e);

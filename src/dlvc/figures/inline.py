@@ -35,7 +35,7 @@ class Picture:
     """The HTML of a picture, and its texts.
 
     `caption` says what the picture shows, and `alt` what is to be seen in it, with numbers. `part`
-    is "data" (images and networks), "story" (what the lecture shows) or "exercise".
+    is "equation", "data" (images and networks), "story" (what the lecture shows) or "exercise".
     """
 
     html: str

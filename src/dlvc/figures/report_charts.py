@@ -1,4 +1,4 @@
-"""The charts of the report, by lecture."""
+"""The equations and charts of the report, by lecture."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Evidence
 from dlvc.figures.charts import Charts
+from dlvc.figures.equations import equations_of
 from dlvc.figures.inline import Picture, style
 from dlvc.figures.lectures_cnn import densenet, lenet
 from dlvc.figures.lectures_features import features, perceptron
@@ -23,11 +24,15 @@ LECTURES: dict[str, Callable[[Charts], list[Picture]]] = {
 
 
 def draw_charts(evidence: Evidence, lectures: Sequence[Lecture]) -> dict[str, list[dict[str, str]]]:
-    """The HTML and the texts of each picture of the report, by the number of the lecture."""
+    """The HTML and the texts of each equation and picture, by the number of the lecture."""
     with style():
         return {
             lecture.number: [
-                vars(picture) for picture in LECTURES[lecture.number](Charts(evidence, lecture))
+                vars(picture)
+                for picture in (
+                    *equations_of(lecture.number),
+                    *LECTURES[lecture.number](Charts(evidence, lecture)),
+                )
             ]
             for lecture in lectures
         }

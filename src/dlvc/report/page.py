@@ -18,7 +18,6 @@ from markupsafe import Markup, escape
 
 from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Evidence
-from dlvc.report.equations import equation
 from dlvc.report.published import Published
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict, join
 from dvcview.files.artifacts import read_yaml
@@ -62,13 +61,12 @@ def build_page(
 ) -> str:
     """The HTML of the page. The same outs always give the same HTML.
 
-    `charts` has the HTML, the caption and the part of each chart, by the number of the lecture.
+    `charts` is figures/charts.json: the equations and pictures, by the number of the lecture.
     """
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["math"] = equation
     environment.filters["code"] = code_elements
     environment.filters["file"] = lambda name: f"../{name}"
     images = {name: evidence.images(name) for name in ("digits", "photos")}
@@ -117,14 +115,10 @@ def _section(
     own: bool,
 ) -> dict[str, Any]:
     """What the template shows of a lecture; `own`: whether this run has the lecture's images."""
-    pictures: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    pictures: dict[str, list[dict[str, Any]]] = {"equation": [], "exercise": []}
     for chart in charts:
-        picture = {
-            "html": Markup(chart["html"]),  # noqa: S704 - trusted
-            "caption": chart["caption"],
-            "wide": chart.get("wide", False),
-        }
-        pictures[chart.get("part") == "exercise"].append(picture)
+        picture = {**chart, "html": Markup(chart["html"])}  # noqa: S704 - trusted
+        pictures.setdefault(chart["part"], []).append(picture)
     rows = list(rows_of(evidence, lecture))
     last = {(row.stage, row.metric): row for row in rows if "accuracy" in row.metric}
     return {
@@ -132,8 +126,9 @@ def _section(
         "explanation": read_yaml(HERE / "explanations.yaml")[lecture.number],
         "has_own_images": own,
         "updates": updates_of(evidence, lecture),
-        "pictures": pictures[False],
-        "exercises": pictures[True],
+        "equations": pictures.pop("equation"),
+        "exercises": pictures.pop("exercise"),
+        "pictures": [picture for part in pictures.values() for picture in part],
         "rows": rows,
         "last": [
             {**vars(row), "quantity": row.quantity,
