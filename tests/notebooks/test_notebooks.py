@@ -104,7 +104,7 @@ def outputs_of(name: str, root):
 def test_a_notebook_runs_without_data_and_without_warnings(name, project):
     outputs = outputs_of(name, project)
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert len(pictures) >= 5
+    assert len(pictures) >= 4
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
 
 
