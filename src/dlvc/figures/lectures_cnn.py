@@ -15,14 +15,16 @@ from dlvc.figures.charts import EXERCISE, STORY, Charts, band
 from dlvc.figures.diagram import Block, densenet_blocks, draw_network, lenet_blocks
 from dlvc.figures.inline import Picture
 from dlvc.figures.lectures_features import confusion
-from dlvc.figures.networks import activations, load_lenet, predict
+from dlvc.figures.networks import activations, load, predict
 from dlvc.figures.palette import STYLES
 from dlvc.figures.panels import draw_activations, draw_errors, draw_kernel_grids
+from dlvc.models.densenet import DenseNet121
 from dlvc.models.lenet import IMAGE_SIZE, LeNet
 from dvcview.files.artifacts import read_csv
 
 ACCURACY = "test accuracy"
-ERRORS = 18  # wrongly classified digits that are shown
+ERRORS = 18  # wrongly classified images that are shown
+PHOTOS = 200  # DenseNet classifies only the first test photographs, because it takes seconds
 BOXES = (
     "Each box is a layer or a block of layers. Below its name stand the shape of its output, as "
     "channels × height × width, and its number of parameters."
@@ -36,7 +38,7 @@ def lenet(charts: Charts) -> list[Picture]:
     total = sum(layer.parameters for layer in layers)
     adam = charts.evidence.curves("optimizers@adam")
     data = open_dataset(charts.evidence.root / "data/digits")
-    model = load_lenet(root / "weights.safetensors", len(data.classes))
+    model = load(LeNet(len(data.classes)), root / "weights.safetensors")
     found = charts.evidence.about("lenet")["epochs"]
     longer = [
         kernels(
@@ -71,7 +73,7 @@ def lenet(charts: Charts) -> list[Picture]:
             "The first kernel of LeNet's second layer, with one picture per input channel.",
         ),
         confusion(charts, "lenet", "LeNet"),
-        *_errors(charts, model, data),
+        *_errors(charts, model, data, "digits"),
         *longer,
     ]  # fmt: skip
 
@@ -91,27 +93,30 @@ def _maps(charts: Charts, model: LeNet, data: Dataset) -> Picture:
     )
 
 
-def _errors(charts: Charts, model: LeNet, data: Dataset) -> list[Picture]:
-    """The wrongly classified test digits of the highest probability. Empty without errors."""
-    predictions = predict(model, data)
-    wrong = np.flatnonzero(predictions.classes != data.test_labels)
+def _errors(charts: Charts, model: LeNet | DenseNet121, data: Dataset, kind: str) -> list[Picture]:
+    """The wrongly classified images of the highest probability. Empty without errors."""
+    name, few = ("LeNet", "test") if kind == "digits" else ("DenseNet", f"first {PHOTOS} test")
+    images, labels = data.test_images, data.test_labels
+    if kind == "photographs":
+        images, labels = images[:PHOTOS], labels[:PHOTOS]
+    predictions = predict(model, images)
+    wrong = np.flatnonzero(predictions.classes != labels)
     if not len(wrong):
         return []
     # Rounded, because the last digits depend on the processor.
     order = np.argsort(-predictions.probability[wrong].round(4), kind="stable")
     worst = wrong[order[:ERRORS]]
-    true, predicted = data.test_labels[worst], predictions.classes[worst]
+    true, predicted = labels[worst], predictions.classes[worst]
     drawing = draw_errors(
-        data.test_images[worst], true, predicted, predictions.probability[worst], data.classes
+        images[worst], true, predicted, predictions.probability[worst], data.classes
     )
     return [
         charts.drawing(
             drawing,
-            f"The {len(worst)} test digits that LeNet classifies wrongly with the highest "
+            f"The {len(worst)} of the {few} {kind} that {name} classifies wrongly with the highest "
             "probability: the true class, the predicted class, and its probability.",
-            f"LeNet misclassifies {len(wrong):,} of {len(data.test_labels):,} test digits. It "
-            f"takes the first one shown, a {data.classes[true[0]]}, for a "
-            f"{data.classes[predicted[0]]}.",
+            f"{name} misclassifies {len(wrong):,} of {len(labels):,} test {kind}. It takes the "
+            f"first one shown, a {data.classes[true[0]]}, for a {data.classes[predicted[0]]}.",
             STORY,
         )
     ]
@@ -135,6 +140,9 @@ def densenet(charts: Charts) -> list[Picture]:
     """Lecture 40."""
     curves = charts.evidence.curves("densenet")
     blocks = densenet_blocks(read_csv(charts.evidence.root / "results/densenet/layers.csv"))
+    data = open_dataset(charts.evidence.root / "data/photos")
+    model = DenseNet121(charts.evidence.params["densenet.image_size"], len(data.classes))
+    load(model, charts.evidence.root / "results/densenet/weights.safetensors")
     resnet = charts.evidence.exercise("resnet")
     compared = [
         charts.bands(
@@ -179,6 +187,7 @@ def densenet(charts: Charts) -> list[Picture]:
             "The 64 weights of one output of the first dense layer's 1×1 convolution.",
         ),
         confusion(charts, "densenet", "DenseNet"),
+        *_errors(charts, model, data, "photographs"),
         *compared,
     ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlvc.arrays.dataset import Dataset
 from dlvc.models.lenet import IMAGE_SIZE, LeNet
 from dlvc.models.preprocessing import enlarge, unit_interval
 from dlvc.training.optimizers import SGD, Adam, Optimizer
@@ -21,30 +21,33 @@ CURVATURE = (1.0, 12.0)  # of the valley along x and y
 START = (-2.2, 1.0)
 LEARNING_RATE = 0.05
 STEPS = 60
+BATCH = 100  # images
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The most probable class and its probability, (N,), for each test image."""
+    """The most probable class and its probability, (N,), for each image."""
 
     classes: NDArray[np.int64]
     probability: NDArray[np.float64]
 
 
-def load_lenet(weights: Path, classes: int) -> LeNet:
-    """The trained LeNet."""
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def load(model: Model, weights: Path) -> Model:
+    """A trained model, ready for predictions."""
     torch.set_num_threads(1)  # the pictures are few, and other pictures are drawn at this time
-    model = LeNet(classes)
     model.load_state_dict(read_weights(weights))
     return model.eval()
 
 
 @torch.no_grad()
-def predict(model: LeNet, data: Dataset) -> Predictions:
-    """The predictions for the test images."""
+def predict(model: nn.Module, images: NDArray[np.uint8]) -> Predictions:
+    """The predictions for images; the model returns log-probabilities."""
     batches = [
-        model(torch.from_numpy(np.array(data.test_images[start : start + 500]))).exp()
-        for start in range(0, len(data.test_images), 500)
+        model(torch.from_numpy(np.array(images[start : start + BATCH]))).exp()
+        for start in range(0, len(images), BATCH)
     ]
     probability, classes = torch.cat(batches).max(dim=1)
     return Predictions(classes.numpy(), probability.double().numpy())

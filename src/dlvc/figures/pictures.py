@@ -96,10 +96,10 @@ def draw_kernel_pair(kernels: str) -> Sources:
     return save(FIGURES / f"kernels/{kernels}.png", figure, file)
 
 
-def draw_report(batch_size: Mapping[str, Any]) -> Sources:
+def draw_report(params: Mapping[str, Any]) -> Sources:
     """The report's charts, as HTML; no run of another stage shows them."""
     from dlvc.figures.report_charts import draw_charts  # imports torch, unlike the other pictures
 
-    evidence = Evidence(Path(), batch_size, {})
+    evidence = Evidence(Path(), params, {})
     write_json(FIGURES / "charts.json", draw_charts(evidence, read_lectures(LECTURES)))
     return {}

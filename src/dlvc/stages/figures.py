@@ -20,11 +20,11 @@ KERNELS = ("lenet/conv1", "lenet/conv2", "densenet/conv0", "densenet/denselayer1
 
 def main() -> None:
     """Read parameters, draw, save."""
-    batch_size = read_params().select("densenet.batch_size")
-    with stage_run("figures", FIGURES, batch_size):
+    params = read_params().select("densenet.batch_size", "densenet.image_size")
+    with stage_run("figures", FIGURES, params):
         sources = draw_all(
             [
-                partial(pictures.draw_report, batch_size),
+                partial(pictures.draw_report, params),
                 pictures.draw_features,
                 pictures.draw_maps,
                 *(partial(pictures.draw_images, name) for name in ("digits", "photos")),

@@ -3,7 +3,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dlvc.arrays.dataset import Dataset
 from dlvc.figures.diagram import densenet_blocks, lenet_blocks
 from dlvc.figures.networks import (
     CURVATURE,
@@ -11,7 +10,7 @@ from dlvc.figures.networks import (
     START,
     STEPS,
     activations,
-    load_lenet,
+    load,
     optimizer_paths,
     predict,
 )
@@ -46,9 +45,7 @@ def test_every_stage_names_its_shape(model):
 
 def test_predictions_are_the_most_probable_classes(model, tmp_path):
     write_weights(tmp_path / "weights.safetensors", model.state_dict())
-    labels, classes = np.zeros(7, np.int64), tuple("0123456789")
-    data = Dataset("digits", None, classes, DIGITS, labels, DIGITS, labels)
-    found = predict(load_lenet(tmp_path / "weights.safetensors", 10), data)
+    found = predict(load(LeNet(), tmp_path / "weights.safetensors"), DIGITS)
     with torch.no_grad():
         probability = model(torch.from_numpy(DIGITS)).exp().numpy()
     assert (found.classes == probability.argmax(1)).all()
