@@ -17,7 +17,8 @@ from dlvc.evidence.lectures import read_lectures
 from dlvc.evidence.outs import Evidence
 from dlvc.report.judge import judge
 from dlvc.report.page import WORDS, Row, rows_of
-from dvcview.files.artifacts import read_json, read_yaml
+from dvcview.files.artifacts import read_json
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.params import flatten
 
 KEPT = Path("docs/laptop")

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Evidence
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 
 HERE = Path(__file__).parent
 WORDS = (HOLDS, IN_PART, REFUTED, UNTESTED)
