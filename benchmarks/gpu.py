@@ -92,7 +92,7 @@ class Setting:
 
     def mnist(self) -> Dataset:
         """MNIST, or its first thousand images."""
-        data = load_mnist(Path(self.digits), None)
+        data = load_mnist(Path(self.out) / "raw", self.digits)
         count = 1000 if self.small else None
         return replace(
             data, train_images=data.train_images[:count], train_labels=data.train_labels[:count]
@@ -406,14 +406,14 @@ def machine(setting: Setting) -> Mapping[str, Any]:
             "card": properties.name,
             "memory": properties.total_memory,
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
             "bfloat16_flops": matrix_product_rate(),
         }
     return found
 
 
 def _version(package: str) -> str:
-    return str(metadata.version(package))  # type: ignore[no-untyped-call]
+    return str(metadata.version(package))
 
 
 def matrix_product_rate(size: int = 8192, repeats: int = 20) -> float:

@@ -1,4 +1,4 @@
-"""Read YAML from an unknown source: limited in size, without aliases, with the line of a mistake."""
+"""Read YAML from an unknown source: limited in size, no aliases, with the line of a mistake."""
 
 from __future__ import annotations
 
