@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +27,11 @@ class GraphedEpoch:
     """`dlvc.training.loop.train_one_epoch` for one model, whose full batches replay one CUDA graph.
 
     The warm-up updates are real: they are the first of the training. The last batch of an epoch, if
-    it is smaller, is computed without the graph.
+    it is smaller, is computed without the graph. With `compile`, the graph records the kernels that
+    torch's compiler makes for a full batch; all else is computed with torch's own kernels.
     """
 
+    compile: bool = False
     _graph: torch.cuda.CUDAGraph | None = None
     _chosen: Tensor = field(default_factory=lambda: torch.empty(0))
     _loss: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -53,12 +56,20 @@ class GraphedEpoch:
         """
         if samples.labels.device.type != "cuda" or accumulate or group.size > 1:
             raise ValueError("a CUDA graph is for one GPU with one update per batch")
-        eager = train_one_epoch(model, loss_function, optimizer, samples, training)
         if self._graph is None:
+            recorded: Any = torch.compile(model, dynamic=False) if self.compile else model
+            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            # On the stream of the recording, because libraries and autograd remember the stream
+            # that they were first used on.
+            eager = train_one_epoch(recorded, loss_function, optimizer, samples, training)
             for _ in range(WARM_UP):
-                next(eager)
+                stream.wait_stream(torch.cuda.current_stream())
+                with torch.cuda.stream(stream):
+                    next(eager)
+                torch.cuda.current_stream().wait_stream(stream)
                 yield
-            self._record(model, loss_function, optimizer, samples, training.batch_size)
+            del eager  # its loss keeps autograd's nodes of the last update alive
+            self._record(recorded, loss_function, optimizer, samples, training.batch_size, stream)
         assert self._graph is not None  # noqa: S101
         model.train()
         while training.batch_index < len(training.indices) // training.batch_size:
@@ -76,16 +87,17 @@ class GraphedEpoch:
         optimizer: Optimizer,
         samples: Samples,
         batch_size: int,
+        stream: torch.cuda.Stream,
     ) -> None:
         """Record one update; recording computes nothing."""
         self._chosen = torch.zeros(batch_size, dtype=torch.int64, device=samples.labels.device)
-        self._graph = torch.cuda.CUDAGraph()
-        optimizer.zero_grad()
-        with torch.cuda.graph(self._graph):
-            self._outputs = model(samples.images.index_select(0, self._chosen))
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):
+            outputs = model(samples.images.index_select(0, self._chosen))
             labels = samples.labels.index_select(0, self._chosen)
-            self._loss = loss_function(self._outputs, labels)
-            self._loss.backward()  # type: ignore[no-untyped-call]
+            loss = loss_function(outputs, labels)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         # The gradients now belong to the graph, and an update without it must not add to them.
         optimizer.zero_grad()
+        self._graph, self._loss, self._outputs = graph, loss.detach(), outputs.detach()
