@@ -38,9 +38,9 @@ STEPS: dict[str, tuple[Callable[[Setting], Units], int]] = {
     "equality": (gpu_steps.equality, 50),
     "speed": (gpu_steps.speed, 140),
     "bfloat16": (gpu_steps.bfloat16, 350),
-    "memory": (gpu_steps.memory, 25),
+    "memory": (gpu_steps.memory, 30),
     "rules": (gpu_steps.rules, 60),
-    "updates": (gpu_steps.updates, 75),
+    "updates": (gpu_steps.updates, 70),
     "float32": (gpu_steps.float32, 80),
 }
 SECONDS = 540  # of a call

@@ -265,7 +265,6 @@ def images_per_second(
 ) -> Iterator[Row]:
     """The images a second in training, and their share of the measured rate in bfloat16."""
     train, _ = setting.photographs
-    torch.backends.cudnn.benchmark = True
     model = setting.runtime(precision, memory_format).prepare(
         init_model(partial(lecture_densenet, setting.size), 40)
     )
@@ -327,7 +326,6 @@ def train_densenet(
 ) -> Iterator[Row]:
     """Lecture 40's training; one row per epoch. Writes the first kernels before and after it."""
     train, test = setting.photographs
-    torch.backends.cudnn.benchmark = True
     model = setting.runtime(precision).prepare(
         init_model(partial(lecture_densenet, setting.size), seed)
     )
