@@ -26,6 +26,7 @@ from torchvision import models, transforms
 from dlvc.arrays.dataset import Dataset
 
 WORKERS = 4
+CPU = torch.device("cpu")
 
 
 class Pictures(TorchDataset[tuple[Tensor, Tensor]]):
@@ -104,10 +105,11 @@ class LeNet(nn.Module):
         return F.log_softmax(self.fc3(x), dim=1)
 
 
-def count_correct(net: nn.Module, loader: Loader, *, flat: bool) -> int:
+def count_correct(net: nn.Module, loader: Loader, *, flat: bool, device: torch.device = CPU) -> int:
     """The notebooks' test loop."""
     correct = 0
-    for inputs, labels in loader:
+    for images, answers in loader:
+        inputs, labels = images.to(device), answers.to(device)
         outputs = net(inputs.view(-1, 28 * 28) if flat else inputs)
         _, predicted = torch.max(outputs.data, 1)
         correct += int((predicted == labels).sum())
@@ -123,41 +125,49 @@ def update(net: nn.Module, loss: Tensor, learning_rate: float) -> float:
     return loss.item()
 
 
-def once_an_epoch(data: Dataset, learning_rate: float = 0.1) -> nn.Module:
+def once_an_epoch(
+    data: Dataset, learning_rate: float = 0.1, *, device: torch.device = CPU
+) -> nn.Module:
     """Lecture 24a: the losses of all batches add up, with all their graphs; then one update."""
     train_loader, test_loader = loaders(data, batch_size=100)
-    net, criterion = NeuralNet(), nn.CrossEntropyLoss()
+    net, criterion = NeuralNet().to(device), nn.CrossEntropyLoss()
     total_loss = torch.zeros(())
-    for i, (inputs, labels) in enumerate(train_loader):
+    for i, (images, answers) in enumerate(train_loader):
+        inputs, labels = images.to(device), answers.to(device)
         outputs = net(inputs.view(-1, 28 * 28))
         loss = criterion(outputs, labels)
         total_loss = loss if i == 0 else total_loss + loss
     total_loss = total_loss / (i + 1)
     update(net, total_loss, learning_rate)
-    count_correct(net, test_loader, flat=True)
+    count_correct(net, test_loader, flat=True, device=device)
     return net
 
 
-def once_a_batch(data: Dataset, learning_rate: float = 0.1) -> nn.Module:
+def once_a_batch(
+    data: Dataset, learning_rate: float = 0.1, *, device: torch.device = CPU
+) -> nn.Module:
     """Lecture 24b."""
     train_loader, test_loader = loaders(data, batch_size=100)
-    net, criterion = NeuralNet(), nn.CrossEntropyLoss()
+    net, criterion = NeuralNet().to(device), nn.CrossEntropyLoss()
     running_loss = 0.0
-    for inputs, labels in train_loader:
+    for images, answers in train_loader:
+        inputs, labels = images.to(device), answers.to(device)
         outputs = net(inputs.view(-1, 28 * 28))
         running_loss += update(net, criterion(outputs, labels), learning_rate)
-    count_correct(net, test_loader, flat=True)
+    count_correct(net, test_loader, flat=True, device=device)
     return net
 
 
-def once_a_sample(data: Dataset, updates: int, learning_rate: float = 0.01) -> nn.Module:
+def once_a_sample(
+    data: Dataset, updates: int, learning_rate: float = 0.01, *, device: torch.device = CPU
+) -> nn.Module:
     """Lecture 24c, left after so many updates. It has no loader: each image is fetched by its
     number, once for its pixels and once for its label."""
     train = Pictures(data.train_images, data.train_labels, transforms.ToTensor())
-    net, criterion = NeuralNet(), nn.CrossEntropyLoss()
+    net, criterion = NeuralNet().to(device), nn.CrossEntropyLoss()
     running_loss = 0.0
     for i in range(updates):
-        inputs, labels = train[i][0], train[i][1].reshape(1)
+        inputs, labels = train[i][0].to(device), train[i][1].reshape(1).to(device)
         outputs = net(inputs.view(-1, 28 * 28))
         running_loss += update(net, criterion(outputs, labels), learning_rate)
     return net

@@ -20,7 +20,7 @@ from dlvc.launcher import is_worker, launch, run_worker, uses_several_processes 
 from dlvc.training.determinism import pin_instructions  # noqa: E402
 from dvcview.console import run_command  # noqa: E402
 from dvcview.errors import UserError  # noqa: E402
-from dvcview.files.artifacts import read_yaml  # noqa: E402
+from dvcview.files.yaml_files import read_yaml  # noqa: E402
 from dvcview.project.params import PARAMS_FILE  # noqa: E402
 from dvcview.run.stage_process import (  # noqa: E402
     exit_with_dvc,

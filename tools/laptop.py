@@ -18,7 +18,8 @@ from dlvc.evidence.outs import Evidence
 from dlvc.report.judge import judge
 from dlvc.report.page import WORDS, Row, rows_of
 from dlvc.report.published import PUBLISHED, Published
-from dvcview.files.artifacts import read_json, read_yaml, write_json
+from dvcview.files.artifacts import read_json, write_json
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.params import flatten
 
 KEPT = Path("docs/laptop")

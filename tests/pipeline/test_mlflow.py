@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dlvc.arrays.array_files import read_pickle
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.dvc_processes import WAIT_FOR_LOCK
 
 LECTURES = {

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from mlflow import MlflowClient
 
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 from tests.pipeline.mlflow_server import free_port
 from tests.pipeline.project import SMALL, Project
 

@@ -26,7 +26,7 @@ from dlvc.data.folder import load_folder
 from dlvc.data.mnist import read_idx
 from dlvc.data.picture import read_picture
 from dlvc.training import weights
-from dvcview.files import artifacts
+from dvcview.files import artifacts, yaml_files
 from tests.stress.mutations import repair_png, repair_tar
 
 DIGITS = (28, 28)
@@ -238,5 +238,5 @@ READERS = [
     Reader("tar.gz", _read_tar, partial(_zipped, _tar)),
     Reader("safetensors", weights.read_weights, _safetensors),
     Reader("json", artifacts.read_json, _json),
-    Reader("yaml", artifacts.read_yaml, _yaml),
+    Reader("yaml", yaml_files.read_yaml, _yaml),
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)

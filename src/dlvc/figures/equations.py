@@ -15,7 +15,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 
 from dlvc.figures.inline import Picture
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 
 EQUATIONS = Path(__file__).parent / "equations.yaml"
 EQUATION = "equation"  # the part of the page

@@ -9,7 +9,7 @@ from typing import Any
 
 from dlvc.params.reader import Params, check_params
 from dvcview.errors import UserError, dotted, truncate
-from dvcview.files.artifacts import parse_yaml, read_yaml
+from dvcview.files.yaml_files import parse_yaml, read_yaml
 from dvcview.project.params import PARAMS_FILE, flatten
 
 PROFILES = Path("profiles")

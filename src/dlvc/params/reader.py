@@ -28,7 +28,7 @@ from dlvc.params.schema import (
     UpdateRules,
 )
 from dvcview.errors import UserError, dotted, truncate
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.params import PARAMS_FILE, flatten, select
 
 

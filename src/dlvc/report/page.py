@@ -20,7 +20,7 @@ from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Evidence
 from dlvc.report.published import Published
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict, join
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 
 HERE = Path(__file__).parent
 WORDS = (HOLDS, IN_PART, REFUTED, UNTESTED)

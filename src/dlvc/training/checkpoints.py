@@ -36,12 +36,12 @@ from dlvc.training.weights import weights_as_bytes
 from dvcview.console import log, set_signal_handlers
 from dvcview.errors import UserError
 from dvcview.files.checksum import md5_of_bytes, read_checksummed, write_checksummed
-from dvcview.project.lockfile import LOCKFILE
 
 AFTER_AN_EPOCH = 1  # seconds; shorter epochs share a checkpoint, to avoid thousands of them
 WITHIN_AN_EPOCH = 20  # seconds
 SHARE = 10  # writing checkpoints takes at most a tenth of the time
 TO_STOP = 1.5  # seconds from Ctrl-C to the end of the current batch
+LOCKFILE = Path("dvc.lock")
 KEPT = 4  # checkpoints of one stage, for parameters that were tried and interrupted
 # Modules whose code decides what a training computes. Of the parameters the digest has the values.
 CODE = ("dlvc.", "dvcview.files.")

@@ -8,13 +8,12 @@ import platform
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlvc.params.schema import Runtime as Settings
 from dlvc.training.batch_norm import synchronize_batch_norm
 from dlvc.training.determinism import instructions_are_pinned
 from dlvc.training.process_group import (
@@ -26,6 +25,9 @@ from dlvc.training.process_group import (
     world_size,
 )
 from dvcview.errors import UserError
+
+if TYPE_CHECKING:
+    from dlvc.params.schema import Runtime as Settings
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dvcview.errors import UserError, truncate
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 
 CONFIG_FILE = "dvcview.yaml"
 KINDS: dict[type, str] = {str: "text", dict: "a mapping", list: "a list"}

@@ -17,8 +17,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from dvcview.errors import UserError, truncate
-from dvcview.files.artifacts import read_yaml
 from dvcview.files.checksum import md5_of_bytes
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.params import PARAMS_FILE, flatten, select
 
 PIPELINE = Path("dvc.yaml")

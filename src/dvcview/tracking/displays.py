@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dvcview.errors import UserError, truncate
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.config import Config
 
 # MLflow derives colours from run ids and can give two runs the same. These four, of Okabe and Ito

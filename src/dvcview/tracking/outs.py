@@ -16,7 +16,8 @@ from typing import Any
 
 from dvcview.console import log
 from dvcview.errors import UserError
-from dvcview.files.artifacts import read_yaml, readable
+from dvcview.files.artifacts import readable
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 from dvcview.project.params import flatten
 

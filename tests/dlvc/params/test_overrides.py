@@ -21,7 +21,7 @@ from dlvc.params.overrides import (
 )
 from dlvc.params.reader import read_params
 from dvcview.errors import UserError
-from dvcview.files.artifacts import read_yaml
+from dvcview.files.yaml_files import read_yaml
 from dvcview.project.params import flatten
 from tests.examples import examples
 from tests.imports import ROOT

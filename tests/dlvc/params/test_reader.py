@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from dlvc.params.reader import Params, check_params, check_pictures, read_params
 from dvcview.errors import UserError
-from dvcview.files.artifacts import parse_yaml, read_yaml
+from dvcview.files.yaml_files import parse_yaml, read_yaml
 from dvcview.project.params import flatten
 from tests.examples import examples
 from tests.imports import ROOT

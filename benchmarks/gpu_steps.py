@@ -1,0 +1,433 @@
+"""The steps of `benchmarks.gpu`.
+
+A step is an iterator of units: a name, and a function that computes the rows of the unit. A unit is
+repeated as a whole if it was interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+from torchvision.models import densenet121, resnet18, resnet50, vgg16
+
+from benchmarks.gpu_loop import GraphedEpoch
+from benchmarks.lecture_loops import once_a_batch, once_a_sample, once_an_epoch
+from dlvc.arrays.array_files import read_npy, write_npy
+from dlvc.arrays.dataset import Dataset
+from dlvc.data.mnist import load_mnist
+from dlvc.models.costs import cost
+from dlvc.models.densenet import DenseNet121
+from dlvc.models.lenet import LeNet
+from dlvc.models.mlp.network import MLP
+from dlvc.training.evaluation import LossFunction
+from dlvc.training.initialization import init_model
+from dlvc.training.loop import fit, train_one_epoch
+from dlvc.training.optimizers import SGD, Adam
+from dlvc.training.results import curve_rows
+from dlvc.training.runtime import Runtime
+from dlvc.training.samples import EpochState, Samples
+from dvcview.files.artifacts import read_json
+
+RATE, BATCH = 1e-4, 32  # the lecture's
+EPOCHS, SEEDS = 10, (40, 41, 42)
+WARM_UP, UPDATES, SECONDS = 10, 100, 3  # of a measurement of speed: at most
+# Between a CPU and a GPU. The order of summation alone changes this gradient by half a per cent.
+LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 2e-2
+PARTS = ("train", "test")
+LAST, CONTIGUOUS = torch.channels_last, torch.contiguous_format
+Row = Mapping[str, Any]
+Units = Iterator[tuple[str, Callable[[], Iterator[Row]]]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the images and results are, and whether this is a run in small.
+
+    `images` is the folder of cifar10.tar.xz and mnist/. The decoded photographs are written there.
+    """
+
+    images: Path
+    out: Path
+    small: bool
+
+    @property
+    def device(self) -> torch.device:
+        """The GPU; the CPU for a run in small without one."""
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    @property
+    def size(self) -> int:
+        """The pixels to which photographs are enlarged: the lecture's 224."""
+        return 32 if self.small else 224
+
+    @cached_property
+    def photographs(self) -> tuple[Samples, Samples]:
+        """The photographs for training and testing, uint8 `(N, 32, 32, 3)`, on the device."""
+        unpack(self.images)
+        counts = (144, 64) if self.small else (None, None)
+        train, test = (
+            Samples.from_numpy(
+                read_npy(self.images / f"{part}_images.npy")[:count],
+                read_npy(self.images / f"{part}_labels.npy")[:count],
+                self.device,
+            )
+            for part, count in zip(PARTS, counts, strict=True)
+        )
+        return train, test
+
+    @cached_property
+    def mnist(self) -> Dataset:
+        """MNIST, or its first thousand images."""
+        data = load_mnist(self.images, None)
+        count = 1000 if self.small else None
+        return replace(
+            data, train_images=data.train_images[:count], train_labels=data.train_labels[:count]
+        )
+
+    def digits(self) -> tuple[Samples, Samples]:
+        """MNIST for training and testing, on the device."""
+        data = self.mnist
+        return (
+            Samples.from_numpy(data.train_images, data.train_labels, self.device),
+            Samples.from_numpy(data.test_images, data.test_labels, self.device),
+        )
+
+    def runtime(self, precision: str, memory_format: torch.memory_format = LAST) -> Runtime:
+        """How torch computes on the device: in `float32`, `tf32` or `bfloat16`."""
+        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        dtype = torch.bfloat16 if precision == "bfloat16" else None
+        return Runtime(self.device, memory_format, dtype, compile=False)
+
+    def synchronize(self) -> None:
+        """Wait for the GPU."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def unpack(folder: Path) -> None:
+    """Decode `train/<class>/*.jpg` and `test/<class>/*.jpg` of cifar10.tar.xz into four arrays."""
+    if (folder / "test_labels.npy").exists():
+        return
+    pictures: dict[str, list[np.ndarray[Any, Any]]] = {part: [] for part in PARTS}
+    names: dict[str, list[str]] = {part: [] for part in PARTS}
+    with tarfile.open(folder / "cifar10.tar.xz") as tar:
+        for member in tar:
+            part, *rest = Path(member.name).parts
+            if member.isfile() and part in PARTS and len(rest) == 2:
+                content = tar.extractfile(member)
+                assert content is not None  # noqa: S101
+                with Image.open(io.BytesIO(content.read()), formats=("JPEG",)) as image:
+                    pictures[part].append(np.asarray(image.convert("RGB")))
+                names[part].append(rest[0])
+    classes = sorted(set(names["train"]))
+    rng = np.random.default_rng(0)  # for runs in small, which take the first images
+    for part in PARTS:
+        order = rng.permutation(len(names[part]))
+        labels = np.array([classes.index(name) for name in names[part]], dtype=np.int64)
+        write_npy(folder / f"{part}_images.npy", np.stack(pictures[part])[order])
+        write_npy(folder / f"{part}_labels.npy", labels[order])
+
+
+def lecture_densenet(image_size: int) -> DenseNet121:
+    """DenseNet-121 with PyTorch 0.3's initial weights, which lecture 40 very likely had.
+
+    torchvision gave DenseNet its Kaiming initialisation in December 2017, and PyTorch 0.3 drew the
+    scale of batch normalization from [0, 1).
+    """
+    model = DenseNet121(image_size)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.reset_parameters()
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight)
+    return model
+
+
+def equality(setting: Setting) -> Units:
+    """One update on the CPU and on the device; trainings on the device, each of them twice; and
+    updates with and without a CUDA graph."""
+    torch.set_deterministic_debug_mode("error")
+    yield "DenseNet-121, one update in float32 on the CPU and on the device", partial(cpu, setting)
+    sgd = partial(SGD, learning_rate=0.1)
+    trainings: dict[str, tuple[Callable[[], nn.Module], LossFunction, Any, int, bool]] = {
+        "LeNet": (LeNet, F.nll_loss, partial(Adam, learning_rate=1e-4), 100, False),
+        "MLP per batch": (MLP, F.cross_entropy, sgd, 100, False),
+        "MLP per epoch": (MLP, F.cross_entropy, sgd, 1000, True),
+    }
+    for name, (model_fn, loss_function, optimizer_fn, batch, accumulate) in trainings.items():
+        one = partial(weights_after, setting, model_fn, loss_function, optimizer_fn, batch)
+        twice = [partial(one, accumulate=accumulate)] * 2
+        yield f"{name}, one epoch twice on the device", partial(compare, *twice)
+        if setting.device.type == "cuda" and not accumulate:
+            graphed = partial(one, accumulate=False, one_epoch=GraphedEpoch())
+            yield f"{name}, one epoch without and with a graph", partial(compare, twice[0], graphed)
+
+
+def cpu(setting: Setting) -> Iterator[Row]:
+    """The differences between one update of DenseNet-121 on the CPU and on the device."""
+    train, _ = setting.photographs
+    found = []
+    for device in (torch.device("cpu"), setting.device):
+        runtime = replace(setting.runtime("float32"), device=device)
+        samples = Samples(train.images[:BATCH].to(device), train.labels[:BATCH].to(device))
+        model = runtime.prepare(init_model(partial(lecture_densenet, setting.size), seed=40))
+        state, adam = EpochState.sequential(samples, BATCH), Adam(model.parameters(), RATE)
+        list(train_one_epoch(model, F.nll_loss, adam, samples, state))
+        # After one step, Adam's m is a tenth of the gradient.
+        found.append(
+            (state.losses[0].item(), torch.cat([m.cpu().flatten() for m in adam.state["m"]]))
+        )
+    (loss, m), (other_loss, other_m) = found
+    of_losses = abs(loss - other_loss) / abs(loss)
+    of_gradients = float((m - other_m).norm() / m.norm())
+    yield {
+        "relative_difference_of_losses": of_losses,
+        "relative_difference_of_gradients": of_gradients,
+        "within_tolerance": of_losses < LOSS_TOLERANCE and of_gradients < GRADIENT_TOLERANCE,
+    }
+
+
+def weights_after(
+    setting: Setting,
+    model_fn: Callable[[], nn.Module],
+    loss_function: LossFunction,
+    optimizer_fn: Callable[..., Any],
+    batch_size: int,
+    *,
+    accumulate: bool,
+    one_epoch: Callable[..., Iterator[None]] = train_one_epoch,
+) -> list[torch.Tensor]:
+    """The weights after one epoch."""
+    train, test = setting.digits()
+    model = setting.runtime("float32").prepare(init_model(model_fn, seed=24))
+    for _ in fit(
+        model, loss_function, optimizer_fn(model.parameters()), train, test, epochs=1,
+        batch_size=batch_size, generator=torch.Generator().manual_seed(24), accumulate=accumulate,
+        one_epoch=one_epoch,
+    ):  # fmt: skip
+        pass
+    return [w.detach().cpu() for w in model.parameters()]
+
+
+def compare(*trainings: Callable[[], list[torch.Tensor]]) -> Iterator[Row]:
+    """Whether two trainings end with the same bytes, and their largest difference."""
+    one, other = (training() for training in trainings)
+    largest = max(float((a - b).abs().max()) for a, b in zip(one, other, strict=True))
+    yield {
+        "same_bytes": all(torch.equal(a, b) for a, b in zip(one, other, strict=True)),
+        "largest_difference": largest,
+    }
+
+
+def speed(setting: Setting) -> Units:
+    """Images a second in training, for each way of computing, in the order of their worth.
+
+    The mode is `eager`, `graph` (a CUDA graph) or `compiled` (a CUDA graph of compiled kernels).
+    """
+    ways = [("bfloat16", LAST, "eager", BATCH), ("float32", LAST, "eager", BATCH)]
+    if setting.device.type == "cuda":
+        ways[1:] = [
+            ("bfloat16", LAST, "graph", BATCH),
+            ("tf32", LAST, "graph", BATCH),
+            ("float32", LAST, "graph", BATCH),
+            ("float32", LAST, "eager", BATCH),
+            ("tf32", LAST, "eager", BATCH),
+            ("bfloat16", LAST, "eager", 128),
+            ("bfloat16", LAST, "graph", 128),
+            ("bfloat16", CONTIGUOUS, "graph", BATCH),
+            ("bfloat16", LAST, "compiled", BATCH),
+            ("float32", CONTIGUOUS, "graph", BATCH),
+            ("tf32", LAST, "graph", 128),
+            ("float32", LAST, "graph", 128),
+            ("bfloat16", LAST, "compiled", 128),
+        ]
+    for way in ways:
+        precision, memory_format, mode, batch = way
+        name = "channels_last" if memory_format is LAST else "contiguous"
+        yield f"{precision}, {name}, {mode}, {batch}", partial(images_per_second, setting, *way)
+
+
+def images_per_second(
+    setting: Setting, precision: str, memory_format: torch.memory_format, mode: str, batch: int
+) -> Iterator[Row]:
+    """The images a second in training, and their share of the measured rate in bfloat16."""
+    train, _ = setting.photographs
+    model = setting.runtime(precision, memory_format).prepare(
+        init_model(partial(lecture_densenet, setting.size), 40)
+    )
+    warm_up, most = (1, 2) if setting.small else (WARM_UP, UPDATES)
+    chosen = torch.arange((warm_up + most) * batch, device=setting.device) % len(train)
+    samples = Samples(train.images[chosen], train.labels[chosen])
+    epoch, state = epoch_in(mode), EpochState.sequential(samples, batch)
+    optimizer = Adam(model.parameters(), RATE)
+    began, seconds = time.perf_counter(), 0.0
+    for _ in epoch(model, F.nll_loss, optimizer, samples, state):
+        if state.batch_index == warm_up:
+            setting.synchronize()
+            began = time.perf_counter()
+        elif state.batch_index % 10 == 0 or state.is_complete:
+            setting.synchronize()
+            seconds = time.perf_counter() - began
+            if seconds > SECONDS:
+                break
+    rate = (state.batch_index - warm_up) * batch / seconds
+    row: dict[str, Any] = {"images_per_second": rate, "seconds_for_50000": 50_000 / rate}
+    machine = read_json(setting.out / "machine.json")
+    if "bfloat16_operations_per_second" in machine:
+        row["share_of_bfloat16_rate"] = (
+            rate * machine["operations_per_image"] / machine["bfloat16_operations_per_second"]
+        )
+    yield row
+
+
+def epoch_in(mode: str) -> Callable[..., Iterator[None]]:
+    """The training loop of a mode, which is explained in `speed`."""
+    return train_one_epoch if mode == "eager" else GraphedEpoch(compile=mode == "compiled")
+
+
+def bfloat16(setting: Setting) -> Units:
+    """Lecture 40's training; the seeds after the first take the mode that `speed` found fastest."""
+    mode = "graph" if setting.device.type == "cuda" else "eager"
+    file = setting.out / "speed.json"
+    found = read_json(file) if file.exists() else {}
+    for seed in SEEDS[:1] if setting.small else SEEDS:
+        epochs = 2 if setting.small else EPOCHS
+        yield f"seed {seed}", partial(train_densenet, setting, "bfloat16", mode, epochs, seed)
+        rates = {
+            other: found[way]["rows"][0]["images_per_second"]
+            for other in ("graph", "compiled")
+            if (way := f"bfloat16, channels_last, {other}, {BATCH}") in found
+            and found[way]["ended"] == "complete"
+        }
+        mode = max(rates, key=lambda other: rates[other], default=mode)
+
+
+def float32(setting: Setting) -> Units:
+    """One epoch of lecture 40's training."""
+    mode = "graph" if setting.device.type == "cuda" else "eager"
+    yield f"seed {SEEDS[0]}", partial(train_densenet, setting, "float32", mode, 1, SEEDS[0])
+
+
+def train_densenet(
+    setting: Setting, precision: str, mode: str, epochs: int, seed: int
+) -> Iterator[Row]:
+    """Lecture 40's training; one row per epoch. Writes the first kernels before and after it."""
+    train, test = setting.photographs
+    model = setting.runtime(precision).prepare(
+        init_model(partial(lecture_densenet, setting.size), seed)
+    )
+    before = model.conv0.detach().cpu().numpy().copy()
+    epoch, seconds = epoch_in(mode), 0.0
+
+    def timed(*arguments: Any, **options: Any) -> Iterator[None]:
+        nonlocal seconds
+        began = time.perf_counter()
+        yield from epoch(*arguments, **options)
+        setting.synchronize()
+        seconds = time.perf_counter() - began
+
+    began = time.perf_counter()
+    for result in fit(
+        model, F.nll_loss, Adam(model.parameters(), RATE), train, test, epochs=epochs,
+        batch_size=BATCH, generator=torch.Generator().manual_seed(seed), one_epoch=timed,
+    ):  # fmt: skip
+        (row,) = curve_rows([result], lecture_scale=True)
+        times = {"training_seconds": seconds, "seconds": time.perf_counter() - began}
+        after = model.conv0.detach().cpu().numpy()
+        # (2, 64, 7, 7, 3), as the stage `densenet` writes them
+        write_npy(
+            setting.out / f"{precision}_conv0_seed{seed}.npy",
+            np.stack([before, after]).transpose(0, 1, 3, 4, 2),
+        )
+        yield {"mode": mode, **row, **times}
+        began = time.perf_counter()
+
+
+def memory(setting: Setting) -> Units:
+    """The peak memory of a training in float32, measured on a GPU, and counted (claim 40-6)."""
+    for name, model_fn in {
+        "DenseNet-121": densenet121, "ResNet-18": resnet18, "ResNet-50": resnet50, "VGG-16": vgg16,
+    }.items():  # fmt: skip
+        yield name, partial(peak_memory, setting, name, model_fn)
+
+
+def peak_memory(
+    setting: Setting, name: str, model_fn: Callable[[], nn.Module]
+) -> Iterator[dict[str, Any]]:
+    """The counted costs of one model and, on a GPU, the peak memory of two updates."""
+    size, device = setting.size, setting.device
+    counted = cost(name, model_fn, torch.zeros(3, 3, size, size, device="meta"))
+    row: dict[str, Any] = {**asdict(counted), "batch_size": BATCH}
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        model = setting.runtime("float32").prepare(model_fn())
+        optimizer = Adam(model.parameters(), RATE)
+        inputs = torch.rand(BATCH, 3, size, size, device=device)
+        labels = torch.zeros(BATCH, dtype=torch.int64, device=device)
+        for _ in range(2):
+            F.cross_entropy(model(inputs), labels).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad()
+        row["peak_bytes"] = torch.cuda.max_memory_allocated()
+    yield row
+
+
+def rules(setting: Setting) -> Units:
+    """The seconds of an epoch of lecture 24's rules in the lecture's own loop, in turns."""
+    for turn in range(1 if setting.small else 3):
+        for rule in ("per_epoch", "per_batch", "per_sample"):
+            yield f"turn {turn + 1}, {rule}", partial(lecture_epoch, setting, rule)
+
+
+def lecture_epoch(setting: Setting, rule: str) -> Iterator[Row]:
+    """The seconds of an epoch, or of a share of it for updates per sample."""
+    data, device = setting.mnist, setting.device
+    images = len(data.train_labels)
+    updates = 100 if setting.small else 10_000  # of the 60,000 of lecture 24c
+    began = time.perf_counter()
+    if rule == "per_sample":
+        once_a_sample(data, updates, device=device)
+    else:
+        loop = once_an_epoch if rule == "per_epoch" else once_a_batch
+        loop(data, device=device)
+    setting.synchronize()
+    seconds = time.perf_counter() - began
+    share = updates / images if rule == "per_sample" else 1
+    yield {"share_of_epoch": share, "seconds": seconds, "seconds_of_epoch": seconds / share}
+
+
+def updates(setting: Setting) -> Units:
+    """The per-epoch rule for 6,000 updates on all images, and the per-batch rule for ten epochs.
+
+    Claim 24-4: both rules are equally accurate after 600 and after 6,000 updates.
+    """
+    yield "per_epoch, seed 24", partial(train_mlp, setting, 6000, len(setting.mnist.train_labels))
+    yield "per_batch, seed 24", partial(train_mlp, setting, 10, 100)
+
+
+def train_mlp(setting: Setting, epochs: int, batch_size: int) -> Iterator[Row]:
+    """The curve of lecture 24's network: its first ten epochs, and every hundredth."""
+    train, test = setting.digits()
+    model = setting.runtime("float32").prepare(init_model(MLP, 24))
+    for result in fit(
+        model, F.cross_entropy, SGD(model.parameters(), 0.1), train, test,
+        epochs=2 if setting.small else epochs, batch_size=batch_size,
+        generator=torch.Generator().manual_seed(24),
+    ):  # fmt: skip
+        if result.epoch <= 10 or result.epoch % 100 == 0:
+            (row,) = curve_rows([result], lecture_scale=False)
+            yield row
