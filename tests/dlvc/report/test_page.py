@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from dlvc.evidence.lectures import read_lectures
+from dlvc.evidence.outs import Evidence
+from dlvc.report.page import remark_on
+from dvcview.files.artifacts import write_json
+from tests.imports import ROOT
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Evidence:
+    return Evidence(tmp_path, {}, {})
+
+
+def lecture(number: str):
+    (found,) = (one for one in read_lectures(ROOT / "lectures.yaml") if one.number == number)
+    return found
+
+
+def test_lecture_40_says_whether_it_has_run_on_a_gpu(evidence):
+    assert remark_on(evidence, lecture("40")).endswith("is prepared and not yet run.")
+    rows = [
+        {"mode": "graph", "epoch": epoch, "test_accuracy": 0.6 + epoch / 50, "seconds": 12.5}
+        for epoch in range(1, 11)
+    ]
+    folder = evidence.root / "docs/gpu"
+    write_json(folder / "machine.json", {"card": "a GPU"})
+    write_json(folder / "bfloat16.json", {"seed 40": {"ended": "complete", "rows": rows}})
+    assert remark_on(evidence, lecture("40")) == (
+        "At 224 px in bfloat16, an epoch takes 12.5 s on a GPU (the lecture prints 570 s), and the "
+        "test accuracy goes from 62.0 % to 80.0 %."
+    )
+
+
+def test_lecture_24_says_how_many_updates_an_epoch_of_this_run_has(evidence):
+    for rule, updates in (("per_epoch", 1), ("per_batch", 60), ("per_sample", 6000)):
+        folder = evidence.root / "results/update_rules" / rule
+        folder.mkdir(parents=True)
+        (folder / "seeds.csv").write_text(f"seed,epoch,updates\n0,1,{updates}\n")
+    assert (
+        remark_on(evidence, lecture("24")) == "In this run, an epoch has 1, 60 and 6,000 updates."
+    )
+    assert not remark_on(evidence, lecture("29"))
