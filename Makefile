@@ -35,9 +35,9 @@ plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works
 	@dvc plots show
 
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
-	@dvc exp show --only-changed --keep test_accuracy --drop '$(EXPERIMENTS_WITHOUT)'
-	@echo 'The row of the branch has the committed results. On another processor the same parameters give slightly'
-	@echo 'different ones (docs/reproducibility.md), so compare an experiment with the workspace of this machine.'
+	@dvc exp show --only-changed --drop '(?!.*test_accuracy).*/|.*[.](yaml|json)$$|Created|State|Executor|results$$|figures$$'
+	@echo 'The row of the branch has the committed results. Another processor computes slightly different ones from the'
+	@echo 'same parameters (docs/reproducibility.md), so compare experiments with one another, or with the workspace.'
 
 ##@ Operation
 

@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
-from dlvc.evidence.lectures import Lecture, read_lectures
-from dlvc.evidence.outs import Evidence
-from dlvc.report.page import Row, rows_of
+from dlvc.evidence.lectures import read_lectures
+from dlvc.evidence.outs import Evidence, Numbers
 
 HEAD = ("lecture", "training", "epoch", "the lecture prints", "test accuracy here")
 STAND_INS = "Some images are stand-ins, so the accuracies differ from the lectures' (README.md)."
 
 
 def summarize_run(root: Path, stage: str | None) -> str:
-    """A table with the last epoch that the lecture and this run have, one row per training.
+    """A table with one row per training, about the last epoch that this run and the lecture have.
 
-    With a `stage`, only its trainings; the text is empty if it has none.
+    If they have no epoch in common, the row is about the last epoch of this run. With a `stage`,
+    the table has only its trainings; the text is empty if it has none.
     """
     evidence = Evidence(root, {}, {})
-    rows = [
-        (str(int(lecture.number)), row.stage, str(row.epoch), row.printed, row.ours)
-        for lecture in read_lectures(root / "lectures.yaml")
-        for row in _last_rows(evidence, lecture, stage)
-    ]
+    rows = list(_rows(evidence, stage))
     if not rows:
         return ""
     widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
-    lines = [
-        "  ".join(map(str.ljust, row, widths)).rstrip()  # with two spaces between the columns
-        for row in (HEAD, *rows)
-    ]
-    if any(evidence.images(name)["stand_in_for"] for name in _images(root)):
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (HEAD, *rows)]
+    data = [name for name in ("digits", "photos") if (root / f"data/{name}/summary.json").exists()]
+    if any(evidence.images(name)["stand_in_for"] for name in data):
         lines.append(STAND_INS)
     return "\n".join(lines)
 
 
-def _last_rows(evidence: Evidence, lecture: Lecture, stage: str | None) -> list[Row]:
-    printed = {
-        name: {"test_accuracy": quantities["test_accuracy"]}
-        for name, quantities in lecture.printed.items()
-        if stage in (None, name, name.partition("@")[0])
-    }
-    return list(
-        {row.stage: row for row in rows_of(evidence, replace(lecture, printed=printed))}.values()
-    )
+def _rows(evidence: Evidence, stage: str | None) -> Iterator[tuple[str, ...]]:
+    for lecture in read_lectures(evidence.root / "lectures.yaml"):
+        for name, figures in lecture.printed.items():
+            if stage not in (None, name, name.partition("@")[0]):
+                continue
+            printed, curves = figures["test_accuracy"], evidence.curves(name)
+            epoch = max((e for e in printed if e <= curves.epochs), default=curves.epochs)
+            yield (
+                str(int(lecture.number)),
+                lecture.names[name],
+                str(epoch),
+                f"{printed[epoch]:.1%}" if epoch in printed else "-",
+                _mean_and_range(curves.at("test_accuracy", epoch)),
+            )
 
 
-def _images(root: Path) -> list[str]:
-    """The data sets that are on this machine."""
-    return [name for name in ("digits", "photos") if (root / f"data/{name}/summary.json").exists()]
+def _mean_and_range(values: Numbers) -> str:
+    """The mean of all seeds; with several seeds also the lowest and the highest value."""
+    text = f"{values.mean():.1%}"
+    return f"{text} ({values.min():.1%} to {values.max():.1%})" if len(values) > 1 else text

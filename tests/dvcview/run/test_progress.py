@@ -22,9 +22,9 @@ stages:
     params: ["${item.rate}"]
     outs: ["${item.rate}"]
   check:
-    cmd: cat low high > both
+    cmd: echo "{\\"sum\\":$(cat low)$(cat high)}" > sum.json
     deps: [low, high]
-    outs: [both]
+    metrics: [sum.json]
 """
 
 
@@ -98,7 +98,8 @@ def test_without_all_times_there_is_no_word_of_time_and_a_restored_stage_counts(
 
 
 def test_the_last_word_about_a_failed_run_is_dvcs(done):
-    (done.root / "dvc.yaml").write_text(PIPELINE.replace("cat low high > both", "exit 3"))
+    *stages, _, deps, outs = PIPELINE.splitlines()
+    (done.root / "dvc.yaml").write_text("\n".join([*stages, "    cmd: exit 3", deps, outs]))
     assert run(done, 255)[-1] == (
         "ERROR: failed to reproduce 'check': failed to run: exit 3, exited with 3"
     )
@@ -110,7 +111,7 @@ def test_one_stage_in_a_clone_says_nothing_about_the_others(done, tmp_path):
     done.shell(f"git clone --quiet . {clone.root}")
     said = clone.shell("dvcview run get")
     assert said.startswith("1 stage to run: get\n[1/1] get\nMLflow (")
-    assert "shows the stages whose files are here: built the runs of get." in said
+    assert "shows the stages whose files are here: built the runs of get" in said
     assert "no run was built for" in clone.shell("dvcview sync", exit_code=2)
 
 
