@@ -156,7 +156,8 @@ class Progress(logging.Filter):
         left = self._plan.left()
         pace = self._spent / self._expected if self._expected > ENOUGH else 1
         seconds = pace * self._time(left)
-        time_left = f", about {duration(seconds)} left" if seconds else ""
+        how_sure = "about" if left == self._plan.changed() else "at most"
+        time_left = f", {how_sure} {duration(seconds)} left" if seconds else ""
         self._count += 1
         return f"[{self._count}/{self._count - 1 + len(left)}] {stage}{time_left}"
 
