@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import runpy
+import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -223,7 +224,12 @@ def main() -> None:
             write(*objects, **options)
 
     module._reproduce, console.write = reproduce, write_all_but_advice
-    runpy.run_module("dvc", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("dvc", run_name="__main__", alter_sys=True)
+    finally:
+        # A terminal's Ctrl-C arrives a second time, from `dvcview run`. Python would print a
+        # traceback if that happened while it exits.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
