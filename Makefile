@@ -14,8 +14,10 @@ READY := .venv/.ready
 .PHONY: help run report verify sync bench test test-full lint audit ui plots experiments database database-stop server \
 	kills stress lock clean
 
-help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
+help:
+	@awk -F ':.*## ' '/^##@/ {print (n++ ? "\n" : "") substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' Makefile
+
+##@ The course
 
 run: $(READY)  ## run what has changed; PROFILE=laptop or PROFILE=course for the lectures' data
 	@dlvc run $(if $(PROFILE),--profile $(PROFILE))
@@ -25,14 +27,25 @@ report: $(READY)  ## open the page that tests every figure and claim of the lect
 	@page=$$(dlvc report --mlflow http://$(HOST):$(PORT)) && echo "$$page" && \
 		{ python -m webbrowser -t "file://$$page" > /dev/null || true; }
 
+ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
+	@dvcview ui --port "$(PORT)"
+
+plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works offline
+	@python tools/plots_page.py
+	@dvc plots show
+
+experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
+	@dvc exp show --only-changed --drop '(?!.*test_accuracy).*/|.*[.](yaml|json)$$|Created|State|Executor|results$$|figures$$'
+	@echo 'The row of the branch has the committed results. Another processor computes slightly different ones from the'
+	@echo 'same parameters (docs/reproducibility.md), so compare experiments with one another, or with the workspace.'
+
+##@ Operation
+
 verify: $(READY)  ## check that no file is damaged and every result is valid; prints the commands for repairs
 	@dvcview verify
 
 sync: $(READY)  ## make MLflow show the state of dvc.lock, after a loss, a restore or a pull
 	@dvcview sync
-
-ui: $(READY)  ## open the results in MLflow on 127.0.0.1 (PORT=5000)
-	@dvcview ui --port "$(PORT)"
 
 database: $(READY)  ## start PostgreSQL in .dvcview/postgres, for `make server`
 	@dvcview database start
@@ -43,24 +56,7 @@ database-stop: $(READY)  ## stop this PostgreSQL
 server: $(READY)  ## start MLflow for a team, on this PostgreSQL or on DVCVIEW_DATABASE (HOST=127.0.0.1 PORT=5000)
 	@dvcview server --host "$(HOST)" --port "$(PORT)"
 
-plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works offline
-	@python tools/plots_page.py
-	@dvc plots show
-
-experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
-	@dvc exp show --only-changed --drop '.*:(?!test_accuracy)|Created|State|Executor|.*\.(yaml|json|csv|npy)$$|src/|data/|results/c(laims|osts)|results$$|figures$$|\d\d-\d'
-
-bench: $(READY)  ## time the lectures' own loops and ours side by side (15 minutes; run nothing else meanwhile)
-	@python -m benchmarks
-
-kills: $(READY)  ## kill runs at random moments, and compare the next run with an undisturbed one (N=100 SEED=1)
-	@python -m tests.stress.kills --kills $(or $(N),100) --seed $(or $(SEED),1)
-
-stress: kills  ## all of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
-	@python -m tests.stress.bit_flips --flips 1000 --seed 1
-	@python -m tests.stress.fuzz --inputs 8000 --seed 3
-	@python -m tests.stress.params --inputs 12000 --seed 5
-	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m tests.stress.disk --runs 20 --seed 1
+##@ Development of this project
 
 test: lint  ## lint, types, all unit tests, and one small run of the whole course
 	@python -m pytest -n 2 --dist worksteal -m "not full"
@@ -74,6 +70,18 @@ lint: $(READY)  ## ruff (rules and format) and mypy
 	@ruff check .
 	@ruff format --check .
 	@mypy
+
+bench: $(READY)  ## time the lectures' own loops and ours side by side (15 minutes; run nothing else meanwhile)
+	@python -m benchmarks
+
+kills: $(READY)  ## kill runs at random moments, and compare the next run with an undisturbed one (N=100 SEED=1)
+	@python -m tests.stress.kills --kills $(or $(N),100) --seed $(or $(SEED),1)
+
+stress: kills  ## all of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
+	@python -m tests.stress.bit_flips --flips 1000 --seed 1
+	@python -m tests.stress.fuzz --inputs 8000 --seed 3
+	@python -m tests.stress.params --inputs 12000 --seed 5
+	@unshare --mount $(if $(filter 0,$(shell id -u)),,--map-root-user) python -m tests.stress.disk --runs 20 --seed 1
 
 audit: $(READY)  ## check the packages of requirements.lock for known vulnerabilities; needs a network
 	@uv tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --requirement requirements.lock

@@ -23,7 +23,7 @@ from tests.imports import (
 
 # A room imports from rooms after it, and from itself.
 ORDER = [
-    "dlvc.cli", "dlvc.stages", "dlvc.checks", "dlvc.logged_model", "dlvc.exercises",
+    "dlvc.cli", "dlvc.summary", "dlvc.stages", "dlvc.checks", "dlvc.logged_model", "dlvc.exercises",
     "dlvc.figures", "dlvc.report", "dlvc.evidence", "dlvc.models", "dlvc.launcher", "dlvc.training",
     "dlvc.features", "dlvc.data", "dlvc.arrays", "dlvc.params",
     "dvcview.cli", "dvcview.server", "dvcview.verify", "dvcview.run", "dvcview.tracking",

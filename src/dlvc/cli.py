@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from dlvc.params.overrides import as_overrides, check_overlay, parse_overrides, read_profile
@@ -11,6 +12,10 @@ from dvcview.console import run_command
 from dvcview.errors import UserError, truncate
 
 PHOTOS = Path("data/photos")
+VERBOSE = "DLVC_VERBOSE"  # read by dlvc.training.progress, which imports torch
+NEXT = """\
+make ui      opens the curves, pictures and models in MLflow
+make report  opens the page with every printed figure and the verdict on every claim"""
 
 
 def main() -> None:
@@ -26,12 +31,13 @@ def _main() -> None:
     run = commands.add_parser(
         "run",
         help="check params.yaml, then run what has changed",
-        usage="dlvc run [--profile PROFILE] [STAGE] [--section.key VALUE ...]",
+        usage="dlvc run [--verbose] [--profile PROFILE] [STAGE] [--section.key VALUE ...]",
         epilog="With a STAGE only that stage and what it needs. Values become an experiment of "
         "DVC; outside of a git repository they are written into params.yaml.",
         allow_abbrev=False,
     )
     run.add_argument("--profile", help="values from profiles/<PROFILE>.yaml")
+    run.add_argument("--verbose", action="store_true", help="print a line for every epoch")
     report = commands.add_parser("report", help="write the report with links to MLflow's runs")
     report.add_argument("--mlflow", default="http://127.0.0.1:5000", help="MLflow's address")
     features = commands.add_parser("features", help="compute one shard of the features")
@@ -43,6 +49,8 @@ def _main() -> None:
     if not Path("dvc.yaml").exists():
         raise UserError(f"no dvc.yaml in {Path.cwd()}; run dlvc in the project's folder")
     if arguments.command == "run":
+        if arguments.verbose:
+            os.environ[VERBOSE] = "1"  # for the stages
         _run(arguments.profile, rest)
         return
     if rest:
@@ -53,7 +61,8 @@ def _main() -> None:
 
 
 def _run(profile: str | None, rest: list[str]) -> None:
-    """`dlvc run`: check all parameters, then run DVC."""
+    """`dlvc run`: check all parameters, run DVC, then print what came out."""
+    from dlvc.summary import summarize_run
     from dlvc.training.checkpoint_paths import delete_complete
     from dvcview.run.repro import run_pipeline
 
@@ -66,6 +75,9 @@ def _run(profile: str | None, rest: list[str]) -> None:
     if exit_code:
         raise SystemExit(exit_code)
     delete_complete()
+    summary = summarize_run(Path.cwd(), stage)
+    if summary:
+        print(f"\n{summary}\n\n{NEXT}")
 
 
 def _run_other(arguments: argparse.Namespace) -> None:

@@ -173,6 +173,7 @@ class Project:
             **kept,
             "PATH": f"{programs}{os.pathsep}{kept.get('PATH', '')}",
             "PYTHONPATH": "src",
+            "DLVC_VERBOSE": "1",  # tests that interrupt a training look at its epochs
             **more,
         }
 

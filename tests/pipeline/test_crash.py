@@ -32,7 +32,7 @@ def stages(project):
 
 def dvcs(project):
     return [p for p in project.processes() if any(w.endswith("/dvc") for w in words_of(p)[:3])
-            or words_of(p)[1:4] == ["-P", "-m", "dvc"]]  # fmt: skip
+            or words_of(p)[1:4] == ["-P", "-m", "dvcview.run.progress"]]  # fmt: skip
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_the_orphan_of_a_killed_dvc_stops_and_its_successor_goes_on(training):
     said = again.said()
     assert again.returncode == 0, said
     assert "resumes " in said
-    assert said.count("Running stage 'perceptron'") == 1
+    assert said.count("] perceptron\n") == 1
     assert (
         project.dvc("status", "perceptron").stdout.strip() == "Data and pipelines are up to date."
     )
@@ -149,7 +149,7 @@ def test_two_runs_at_once_take_turns(course, tmp_path):
     said = [run.said() for run in both]
     assert [run.returncode for run in both] == [0, 0], said
     assert sum("another run is active" in text for text in said) == 1
-    assert sum("Running stage 'perceptron'" in text for text in said) == 1
+    assert sum("] perceptron\n" in text for text in said) == 1
     assert differences(course, project) == []
 
 
@@ -163,7 +163,7 @@ def test_a_run_waits_for_an_experiment_in_the_same_folder(done):
     assert "Traceback" not in first.said()
     assert first.returncode == 0
     assert second.wait(300) == 0
-    assert "Stage 'perceptron' didn't change" in second.text()
+    assert "Data and pipelines are up to date." in second.text()
 
 
 @pytest.mark.full

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from tests.imports import ROOT
 from tests.pipeline.project import Project
+from tools.plots_page import NOTES
 
 QUEUE_SECONDS = 300
 STATES = ("Queued", "Running", "Success", "Failed")
@@ -43,6 +44,12 @@ def test_no_plot_lies_inside_a_directory_out():
     assert {"data/digits", "data/features"} <= folders
     assert "figures/kernels/lenet/conv1.png" in plots
     assert not [plot for plot in plots if plot.startswith(tuple(f"{name}/" for name in folders))]
+
+
+def test_the_page_of_plots_has_a_sentence_about_each():
+    pipeline = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    plots = [plot if isinstance(plot, str) else next(iter(plot)) for plot in pipeline["plots"]]
+    assert sorted(NOTES) == sorted(plots)
 
 
 @pytest.mark.full

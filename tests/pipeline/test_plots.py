@@ -78,6 +78,11 @@ def test_every_plot_is_drawn_without_a_network(page_made, tmp_path):
     assert list(texts) == list(CURVES)
     for title, (y_title, *curves) in CURVES.items():
         assert {"epoch", y_title, *curves} <= set(texts[title]), title
+    assert not any("undefined" in texts for texts in page.drawings())
+    notes = re.findall(r'<p class="note">(.*?)</p>', page.dom)
+    assert len(notes) == len(page.drawings()) + PICTURES
+    assert all(notes)
+    assert "LeNet: the first convolution" in page.dom
     assert len(page.widths) == PICTURES
     assert min(page.widths) > 300
     assert 'src="static/workspace_figures_kernels_lenet_conv1.png"' in page.dom

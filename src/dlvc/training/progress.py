@@ -1,15 +1,18 @@
-"""Progress of a training: a bar on a terminal, and one line per epoch."""
+"""Progress of a training: a bar on a terminal, and lines about some of the epochs."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
+from dlvc.training.metrics import EpochResult
 from dlvc.training.samples import EpochState
 from dvcview import console
 
-Result = TypeVar("Result")
+VERBOSE = "DLVC_VERBOSE"
+EVERY = 10
 
 
 @contextmanager
@@ -31,16 +34,23 @@ def progress_bar(title: str, training: EpochState) -> Iterator[Callable[[float],
         yield show
 
 
-def print_each(results: Iterable[Result], callback: Callable[[Result], None]) -> list[Result]:
-    """Print each result and pass it to `callback` as soon as it arrives; return all as a list.
+def print_epochs(
+    results: Iterable[EpochResult], epochs: int, callback: Callable[[EpochResult], None]
+) -> list[EpochResult]:
+    """Pass each result to `callback` as soon as it arrives; return all as a list.
 
-    >>> print_each(["epoch 1"], lambda result: None)
-    epoch 1
-    ['epoch 1']
+    Prints the last epoch, in a log also the first and every tenth, and with the variable
+    `DLVC_VERBOSE` all of them.
     """
+    shown = {epochs}
+    if VERBOSE in os.environ:
+        shown |= set(range(epochs))
+    elif not sys.stderr.isatty():  # a terminal has the bar
+        shown |= {1, *range(EVERY, epochs, EVERY)}
     collected = []
     for result in results:
-        print(result, flush=True)
+        if result.epoch in shown:
+            print(result, flush=True)
         collected.append(result)
         callback(result)
     return collected

@@ -15,7 +15,7 @@ from dlvc.training.initialization import init_model
 from dlvc.training.loop import Checkpointer, fit, train_one_epoch
 from dlvc.training.metrics import EpochResult
 from dlvc.training.optimizers import Optimizer
-from dlvc.training.progress import print_each
+from dlvc.training.progress import print_epochs
 from dlvc.training.runtime import Runtime
 from dlvc.training.samples import Samples
 
@@ -102,6 +102,7 @@ class Trainer(Generic[Model]):
             name = f"{stage}_seed_{seed}" if number else stage
             with Checkpoint(name, params, self.runtime.group) as checkpoint:
                 model, epochs = self.fit_iter(seed, checkpoint)
-                curve = print_each(epochs, (lambda _result: None) if number else log_epoch)
+                callback = (lambda _result: None) if number else log_epoch
+                curve = print_epochs(epochs, self.epochs, callback)
             trained.append(Trained(seed, model, curve))
         return trained

@@ -13,6 +13,7 @@ from dvcview.project.root import root_of
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 WAIT_FOR_LOCK = "--wait-for-lock"  # without it, DVC gives up after three seconds
+DVC_WITH_PROGRESS = "dvcview.run.progress"  # the module with which `dvcview run` runs DVC
 PROGRAM = re.compile(r"^\S*/(dvc|__main__\.py) ")  # the beginning of a command line in the rwlock
 CHANGES_LOCKFILE = {"repro", "run", "apply", "commit"}  # commands of DVC
 
@@ -63,7 +64,7 @@ def dvc_processes(folder: Path) -> dict[psutil.Process, str]:
 
 
 def _dvc_command(process: psutil.Process) -> str | None:
-    """`dvc repro` for `dvc repro`, for `python .../bin/dvc repro`, and for `python -m dvc repro`.
+    """`dvc repro` for `dvc repro`, `python .../bin/dvc repro` and `python -m dvc repro`.
 
     `--wait-for-lock` is left out, because it says nothing about what DVC does.
     """
@@ -72,7 +73,7 @@ def _dvc_command(process: psutil.Process) -> str | None:
     except psutil.Error:  # it belongs to another user, or has ended
         return None
     for position, word in enumerate(words[:4]):
-        if Path(word).name == "dvc":
+        if Path(word).name in ("dvc", DVC_WITH_PROGRESS):
             arguments = [word for word in words[position + 1 :] if word != WAIT_FOR_LOCK]
             return " ".join(["dvc", *arguments])
     return None

@@ -20,6 +20,7 @@ from dvcview.console import log, set_signal_handlers
 from dvcview.errors import UserError
 from dvcview.files.artifacts import writable
 from dvcview.project.dvc_processes import (
+    DVC_WITH_PROGRESS,
     RWLOCK,
     WAIT_FOR_LOCK,
     dvc_processes,
@@ -68,7 +69,7 @@ def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
         repair_lockfile()
         keep_copy(root)
         # With -P no file of this folder, such as json.py, replaces a module of the same name.
-        dvc = [sys.executable, "-P", "-m", "dvc", WAIT_FOR_LOCK]
+        dvc = [sys.executable, "-P", "-m", DVC_WITH_PROGRESS, WAIT_FOR_LOCK]
         command = [*dvc, *words, *([stage] if stage else [])]
         environment = _environment()
         if overrides and not has_identity(root):  # `dvc exp run` makes commits
@@ -79,11 +80,14 @@ def run_pipeline(stage: str | None, overrides: Sequence[str]) -> int:
     if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         return exit_code
     try:
-        print(sync(root))
+        synced = sync(root, is_partial=bool(stage or exit_code))
+        if not exit_code:  # otherwise the last message is about the failure
+            print(synced)
     except UserError as error:  # a run does not fail because MLflow does
         if os.environ.get(MODE) == "strict":
             raise
-        log(str(error))
+        if not exit_code:
+            log(str(error))
     return exit_code
 
 

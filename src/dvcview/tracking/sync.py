@@ -33,8 +33,10 @@ ERROR_LOG = Path(".dvcview/sync.log")
 RECORDER_TIMEOUT = 10  # seconds for the recorder of an execution that has ended
 
 
-def sync(root: Path) -> str:
+def sync(root: Path, *, is_partial: bool = False) -> str:
     """Upload what is left, build the missing runs, and return a line about it.
+
+    After a run of some of the stages (`is_partial`), the others may lack files.
 
     Raises:
         UserError: MLflow cannot be reached, or files of the workspace's state are missing.
@@ -63,7 +65,7 @@ def sync(root: Path) -> str:
             f"{ERROR_LOG}"
         ) from None
     keep_copy(root)
-    if report.missing:
+    if report.missing and not is_partial:
         raise UserError(
             f"no run was built for {', '.join(report.missing)}: the files are not on this machine; "
             "`dvc pull` or `dvc repro` brings them"
@@ -71,7 +73,8 @@ def sync(root: Path) -> str:
     write_json(root / SYNCED, (_stamp(root, uri) if report.is_complete else None) or {})
     built = ", ".join(report.built)
     done = f"built the runs of {built}" if built else "no run was missing"
-    return f"MLflow ({redacted(uri)}) shows the state of dvc.lock: {done}."
+    shown = "the stages whose files are here" if report.missing else "the state of dvc.lock"
+    return f"MLflow ({redacted(uri)}) shows {shown}: {done}."
 
 
 def _sync(root: Path, workspace: Pipeline) -> Report:

@@ -1,0 +1,52 @@
+"""The test accuracies of a run beside those that the lectures print, as text for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dlvc.evidence.lectures import read_lectures
+from dlvc.evidence.outs import Evidence, Numbers
+
+HEAD = ("lecture", "training", "epoch", "the lecture prints", "test accuracy here")
+STAND_INS = "Some images are stand-ins, so the accuracies differ from the lectures' (README.md)."
+
+
+def summarize_run(root: Path, stage: str | None) -> str:
+    """A table with one row per training, about the last epoch that this run and the lecture have.
+
+    If they have no epoch in common, the row is about the last epoch of this run. With a `stage`,
+    the table has only its trainings; the text is empty if it has none.
+    """
+    evidence = Evidence(root, {}, {})
+    rows = list(_rows(evidence, stage))
+    if not rows:
+        return ""
+    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (HEAD, *rows)]
+    data = [name for name in ("digits", "photos") if (root / f"data/{name}/summary.json").exists()]
+    if any(evidence.images(name)["stand_in_for"] for name in data):
+        lines.append(STAND_INS)
+    return "\n".join(lines)
+
+
+def _rows(evidence: Evidence, stage: str | None) -> Iterator[tuple[str, ...]]:
+    for lecture in read_lectures(evidence.root / "lectures.yaml"):
+        for name, figures in lecture.printed.items():
+            if stage not in (None, name, name.partition("@")[0]):
+                continue
+            printed, curves = figures["test_accuracy"], evidence.curves(name)
+            epoch = max((e for e in printed if e <= curves.epochs), default=curves.epochs)
+            yield (
+                str(int(lecture.number)),
+                lecture.names[name],
+                str(epoch),
+                f"{printed[epoch]:.1%}" if epoch in printed else "-",
+                _mean_and_range(curves.at("test_accuracy", epoch)),
+            )
+
+
+def _mean_and_range(values: Numbers) -> str:
+    """The mean of all seeds; with several seeds also the lowest and the highest value."""
+    text = f"{values.mean():.1%}"
+    return f"{text} ({values.min():.1%} to {values.max():.1%})" if len(values) > 1 else text
