@@ -191,6 +191,19 @@ class Progress(logging.Filter):
 
 def main() -> None:
     """Run DVC as `python -m dvc` does, with the counter."""
+    # Private names: another version of DVC that lacks them runs without the counter.
+    with suppress(AttributeError):
+        _count_stages()
+    try:
+        runpy.run_module("dvc", run_name="__main__", alter_sys=True)
+    finally:
+        # A terminal's Ctrl-C arrives a second time, from `dvcview run`. Python would print a
+        # traceback if that happened while it exits.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _count_stages() -> None:
+    """Have DVC call `Progress` for each stage of a run."""
     module: Any = import_module("dvc.repo.reproduce")
     console: Any = import_module("dvc.ui").ui
     run_stages, run_stage, write = module._reproduce, module._reproduce_stage, console.write
@@ -224,12 +237,6 @@ def main() -> None:
             write(*objects, **options)
 
     module._reproduce, console.write = reproduce, write_all_but_advice
-    try:
-        runpy.run_module("dvc", run_name="__main__", alter_sys=True)
-    finally:
-        # A terminal's Ctrl-C arrives a second time, from `dvcview run`. Python would print a
-        # traceback if that happened while it exits.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
