@@ -147,12 +147,14 @@ def test_a_run_shows_metrics_curves_pictures_texts_and_md5s(three_stages):
     assert three_stages.curve(run, "loss") == [(10, 0.5), (20, 0.25)]
     assert run.data.tags["by"] == "hand"
     assert three_stages.artifacts(run) == {
-        "note.md", "pictures/one.png", "final.json", "history.csv",
+        "note.md", "pictures/one.png", "final.json", "history.csv", "provenance.json",
     }  # fmt: skip
     commit = three_stages.shell("git rev-parse HEAD").strip()
     assert run.data.tags["dvc.commit"] == commit
-    assert len(run.data.tags["dvc.dep.fit.py"]) == 32
-    assert run.data.tags["dvc.out.pictures"].endswith(".dir")
+    file = three_stages.client.download_artifacts(run.info.run_id, "provenance.json")
+    provenance = json.loads(Path(file).read_text())
+    assert len(provenance["deps"]["fit.py"]) == 32
+    assert provenance["outs"]["pictures"].endswith(".dir")
     assert "dvc.restore" not in three_stages.only_runs()["check"].data.tags
 
 

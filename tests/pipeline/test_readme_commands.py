@@ -80,20 +80,27 @@ def test_make_ui_serves_mlflow_until_ctrl_c(done, port):
         (done.root / name).write_text("raise SystemExit('the file of the project')")
     server = done.start("make", "ui", f"PORT={port}")
     done.wait_for(lambda: answers(port))
-    assert f"http://127.0.0.1:{port}/" in server.text()
     os.killpg(server.pid, signal.SIGINT)
-    server.said(60)
+    # One line, also after a request: no log, and no warning of a library.
+    (line,) = server.said(60).splitlines()[:1]
+    assert line == f"MLflow: http://127.0.0.1:{port}/#/experiments (Ctrl-C stops it)"
+    assert "GET" not in server.text()
     assert not answers(port)
 
 
 @pytest.mark.full
 def test_a_port_that_is_in_use_is_named_in_one_line(scratch, port):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", port))
-        taken.listen()
+    with socket.socket() as taken, socket.socket() as next_one:
+        for number, each in enumerate((taken, next_one)):
+            each.bind(("127.0.0.1", port + number))
+            each.listen()
         found = scratch.call("dvcview", "ui", "--port", str(port), ok=False)
     assert found.returncode == 2
+    free = int(found.stderr.rpartition("=")[2].rstrip(")\n"))
+    assert free > port + 1
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", free))
     assert found.stderr == (
         f"error: cannot listen on 127.0.0.1 port {port}: Address already in use; "
-        f"choose another port (make: PORT={port % 65535 + 1})\n"
+        f"port {free} is free: --port {free} (make: PORT={free})\n"
     )
