@@ -242,7 +242,7 @@ def test_matrix_foreach_json_toml_and_two_dvc_yaml_files(many):
     assert runs["each@y"].data.metrics == {"n": 2}
     assert runs["toml"].data.metrics == {"accuracy": 0.5}
     assert many.curve(runs["fit/dvc.yaml:train"], "loss") == [(1, 0.5), (2, 0.25)]
-    assert many.artifacts(runs["frozen"]) == {"frozen.txt"}
+    assert many.artifacts(runs["frozen"]) == {"frozen.txt", "provenance.json"}
     assert many.shell("dvcview sync") == AGAIN
 
 
@@ -321,7 +321,7 @@ def test_a_stage_can_be_watched_while_it_runs(tmp_path):
     assert project.curve(run, "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     assert run.data.tags["mlflow.parentRunId"]
     names = {found.name for found in project.client.search_experiments()}
-    assert names == {"live", "live executions", "Default"}
+    assert names == {"live", "live executions"}
 
 
 def test_a_parent_run_that_is_gone_is_replaced_by_one_of_the_execution(tmp_path):
