@@ -342,7 +342,7 @@ def test_a_run_says_in_which_state_of_the_project_it_was(done):
         assert environment["threads"] == "1"
         assert {"torch", "python", "cpu capability"} <= set(environment)
         hashes = {name for name, tag in run.data.tags.items() if re.fullmatch("[0-9a-f]{32}", tag)}
-        assert hashes <= {"mlflow.parentRunId", "dvcview.pictures"}
+        assert hashes <= {"mlflow.parentRunId", "dvcview.pictures", "dvcview.repeats"}
     artifacts = {file.path for file in done.client.list_artifacts(dirty.info.run_id)}
     assert "not_committed.diff" in artifacts
     diff = done.client.download_artifacts(dirty.info.run_id, "not_committed.diff")
