@@ -106,7 +106,7 @@ def test_the_machinery_imports_neither_the_course_nor_its_libraries():
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("mlflow", {"dvcview.tracking", "dlvc.logged_model"}),
+        ("mlflow", {"dvcview.server", "dvcview.tracking", "dlvc.logged_model"}),
         ("matplotlib", {"dlvc.figures"}),
     ],
 )

@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace, root: Path) -> None:
             if exit_code:
                 raise SystemExit(exit_code)
         case "ui":
-            from dvcview.server.mlflow_server import serve_ui
+            from dvcview.server.ui import serve_ui
 
             serve_ui(root, arguments.port)
         case "database":

@@ -147,12 +147,14 @@ def test_a_run_shows_metrics_curves_pictures_texts_and_md5s(three_stages):
     assert three_stages.curve(run, "loss") == [(10, 0.5), (20, 0.25)]
     assert run.data.tags["by"] == "hand"
     assert three_stages.artifacts(run) == {
-        "note.md", "pictures/one.png", "final.json", "history.csv",
+        "note.md", "pictures/one.png", "final.json", "history.csv", "provenance.json",
     }  # fmt: skip
     commit = three_stages.shell("git rev-parse HEAD").strip()
     assert run.data.tags["dvc.commit"] == commit
-    assert len(run.data.tags["dvc.dep.fit.py"]) == 32
-    assert run.data.tags["dvc.out.pictures"].endswith(".dir")
+    file = three_stages.client.download_artifacts(run.info.run_id, "provenance.json")
+    provenance = json.loads(Path(file).read_text())
+    assert len(provenance["deps"]["fit.py"]) == 32
+    assert provenance["outs"]["pictures"].endswith(".dir")
     assert "dvc.restore" not in three_stages.only_runs()["check"].data.tags
 
 
@@ -240,7 +242,7 @@ def test_matrix_foreach_json_toml_and_two_dvc_yaml_files(many):
     assert runs["each@y"].data.metrics == {"n": 2}
     assert runs["toml"].data.metrics == {"accuracy": 0.5}
     assert many.curve(runs["fit/dvc.yaml:train"], "loss") == [(1, 0.5), (2, 0.25)]
-    assert many.artifacts(runs["frozen"]) == {"frozen.txt"}
+    assert many.artifacts(runs["frozen"]) == {"frozen.txt", "provenance.json"}
     assert many.shell("dvcview sync") == AGAIN
 
 
@@ -319,7 +321,7 @@ def test_a_stage_can_be_watched_while_it_runs(tmp_path):
     assert project.curve(run, "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     assert run.data.tags["mlflow.parentRunId"]
     names = {found.name for found in project.client.search_experiments()}
-    assert names == {"live", "live executions", "Default"}
+    assert names == {"live", "live executions"}
 
 
 def test_a_parent_run_that_is_gone_is_replaced_by_one_of_the_execution(tmp_path):

@@ -111,7 +111,7 @@ def test_the_readme_s_example_works_where_only_the_wheel_is_installed(tmp_path, 
     (root / "dvc.yaml").write_text(blocks("yaml")[0])
     _, commands = blocks("sh")
     *commands, server = commands.splitlines()
-    assert server.startswith("mlflow server")
+    assert server == "dvcview ui"
     said = shell("\n".join(commands), root, environment)
     assert "shows the state of dvc.lock: built the runs of fit." in said
     assert shell("dvcview sync", root, environment) == "MLflow shows the state of dvc.lock.\n"

@@ -24,8 +24,8 @@ LECTURES = {
         "exercise: per sample at 0.1",
     },
     "Lecture 25 optimizers": {
-        "SGD", "momentum", "Adam", "exercise: batch sizes", "exercise: long SGD",
-        "exercise: momentum or rate",
+        "SGD", "momentum", "Adam", "exercise: batch sizes",
+        "exercise: long SGD · off", "exercise: momentum or rate",
     },
     "Lecture 29 LeNet": {"LeNet", "exercise: 100 epochs"},
     "Lecture 40 DenseNet": {"DenseNet-121", "exercise: ResNet-18"},
@@ -81,9 +81,21 @@ def test_the_runs_of_one_repro_have_one_parent_which_says_what_ran(client, cours
 def test_every_parameter_is_shown_under_its_name_in_params_yaml(course):
     for stage, state in course.states().items():
         shown = the_run(course, stage).data.params
-        assert set(shown) == set(state.params)
+        own = f"{stage.replace('@', '.')}."
+        short = {key.removeprefix(own) for key in state.params if "@" in stage and own in key}
+        assert set(shown) == set(state.params) | short
         for key, value in state.params.items():
             assert shown[key] == str(value) or float(shown[key]) == value
+
+
+def test_the_parameters_of_variants_line_up(course):
+    rates = {
+        stage: the_run(course, stage).data.params["learning_rate"]
+        for stage in course.states()
+        if stage.startswith(("update_rules@", "optimizers@"))
+    }
+    assert len(rates) == 6
+    assert rates["update_rules@per_sample"] == "0.01"
 
 
 def test_a_run_shows_curve_pictures_and_tables(client, course):

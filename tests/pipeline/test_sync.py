@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -31,6 +32,40 @@ def assert_complete(project):
     assert len(found) == 24
     assert {stage: len(runs) for stage, runs in found.items()} == dict.fromkeys(found, 1)
     return found
+
+
+def current_runs(project):
+    """The runs that are marked as current, by stage."""
+    return {
+        stage: [run.info.run_id for run in project.runs(stage) if "current" in run.data.tags]
+        for stage in project.states()
+    }
+
+
+@pytest.mark.full
+def test_a_run_is_named_after_the_parameters_that_are_not_committed(done):
+    (first,) = done.runs("perceptron")
+    assert current_runs(done) == canonical_runs(done)
+    done.set({PERCEPTRON: 3, "runtime.threads": 2})
+    done.dvc("repro", "perceptron")
+    done.sync()
+    assert_complete(done)
+    assert current_runs(done) == canonical_runs(done)
+    names = [run.info.run_name for run in done.runs("perceptron")]
+    assert names == ["perceptron", "perceptron · epochs=3 · runtime.threads=2"]
+    colours = [run.data.tags.get("mlflow.runColor") for run in done.runs("perceptron")]
+    assert colours[0] is None
+    assert colours[1] is not None
+
+    # Once the values are committed, the other run is the one that differs.
+    done.client.update_run(first.info.run_id, name="mine")
+    done.commit("3 epochs")
+    done.sync()
+    assert [run.info.run_name for run in done.runs("perceptron")] == ["mine", "perceptron"]
+    done.client.update_run(first.info.run_id, name="perceptron")
+    done.sync()
+    names = [run.info.run_name for run in done.runs("perceptron")]
+    assert names == ["perceptron · epochs=20 · runtime.threads=1", "perceptron"]
 
 
 def test_a_deleted_store_is_built_again_and_a_second_sync_changes_nothing(done):
@@ -199,6 +234,7 @@ def test_another_branch_has_its_own_runs(done):
     done.sync()
     long = assert_complete(done)["perceptron"]
     assert short != long
+    assert current_runs(done)["perceptron"] == long
     version = done.client.get_model_version_by_alias("perceptron", "current")
     assert [version.run_id] == long
 
@@ -242,6 +278,16 @@ def test_files_that_are_nowhere_are_named(done):
     assert done.runs("perceptron")
 
 
+def provenance_of(project, run):
+    return artifact(project, run, "provenance.json")
+
+
+def artifact(project, run, name):
+    return json.loads(
+        Path(project.client.download_artifacts(run.info.run_id, name)).read_text("utf-8")
+    )
+
+
 def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != ".gitignore"}
 
@@ -254,12 +300,15 @@ def test_from_a_file_to_its_run_and_back(done, tmp_path):
     (lenet,) = done.runs("lenet")
     assert lenet.info.run_id in said
 
-    # From any file's md5 in dvc.lock one search finds its run.
-    everywhere = [found.experiment_id for found in done.client.search_experiments()]
-    for state in done.states().values():
-        for md5 in state.outs.values():
-            found = done.client.search_runs(everywhere, f"tags.`dvc.outs` LIKE '%{md5}%'")
-            assert [run.data.tags["stage"] for run in found] == [state.stage]
+    # The run's entry of dvc.lock, with the md5 of every file.
+    state = done.states()["lenet"]
+    assert provenance_of(done, lenet) == {
+        "stage": "lenet",
+        "command": state.cmd,
+        "deps": state.deps,
+        "params": state.sections,
+        "outs": state.outs,
+    }
 
     # From a run one dvc command brings its files, also when the workspace has others.
     command = lenet.data.tags["dvc.restore"].split()
@@ -288,9 +337,12 @@ def test_a_run_says_in_which_state_of_the_project_it_was(done):
     for run, is_dirty in ((clean, "false"), (dirty, "true")):
         assert run.data.tags["mlflow.source.git.commit"] == head
         assert run.data.tags["mlflow.source.git.dirty"] == is_dirty
-        assert run.data.tags["threads"] == "1"
         assert run.data.tags["device"] == "cpu"
-        assert {"torch", "python", "cpu capability"} <= set(run.data.tags)
+        environment = artifact(done, run, "environment.json")
+        assert environment["threads"] == "1"
+        assert {"torch", "python", "cpu capability"} <= set(environment)
+        hashes = {name for name, tag in run.data.tags.items() if re.fullmatch("[0-9a-f]{32}", tag)}
+        assert hashes <= {"mlflow.parentRunId", "dvcview.pictures", "dvcview.repeats"}
     artifacts = {file.path for file in done.client.list_artifacts(dirty.info.run_id)}
     assert "not_committed.diff" in artifacts
     diff = done.client.download_artifacts(dirty.info.run_id, "not_committed.diff")
@@ -299,9 +351,3 @@ def test_a_run_says_in_which_state_of_the_project_it_was(done):
     assert "not_committed.diff" not in {
         file.path for file in done.client.list_artifacts(clean.info.run_id)
     }
-
-    state = done.states()["perceptron"]
-    for path, md5 in {**state.deps, **state.outs}.items():
-        kind = "dep" if path in state.deps else "out"
-        assert clean.data.tags[f"dvc.{kind}.{path}"] == md5
-    assert len(clean.data.tags["dvc.params.perceptron"]) == 32

@@ -1,19 +1,21 @@
-"""What a person sees in MLflow's real page after `dvc repro`, in a browser never used before."""
+"""What a person sees after `dvc repro` and `dvcview ui`, in a browser never used before."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 from urllib.parse import quote
 
 import pytest
 
 from dvcview.tracking.saved_view import view_link
 from tests.browser import Browser
-from tests.pipeline.mlflow_server import served
+from tests.pipeline.mlflow_server import free_port
 
 EXPERIMENTS = (
     "Data",
-    "dlvc executions",
     "Lecture 03 texture features",
     "Lecture 05 perceptron",
     "Lecture 24 update rules",
@@ -21,12 +23,10 @@ EXPERIMENTS = (
     "Lecture 29 LeNet",
     "Lecture 40 DenseNet",
     "Report",
+    "dlvc executions",
 )
 OPTIMIZERS = ("Lecture 25 optimizers", ("SGD", "momentum", "Adam"))
 PICTURE = ("Lecture 29 LeNet", "LeNet", "conv1.png")
-
-# MLflow's page opens for language models; this part of the address has it show training.
-TRAINING = "workflowType=machine_learning"
 
 pytestmark = [
     pytest.mark.full,
@@ -35,11 +35,23 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def page(course, tmp_path_factory):
-    """The address of a server of the course's store."""
-    folder = tmp_path_factory.mktemp("server")
-    with served(course.root / "mlflow.db", folder) as server:
-        yield server.address
+def printed(course):
+    """The address that `dvcview ui` prints."""
+    server = course.start("dvcview", "ui", "--port", str(free_port()))
+    try:
+        course.wait_for(lambda: "Ctrl-C" in server.text() or server.poll() is not None)
+        yield re.search(r"http://\S+", server.text())[0]
+        os.killpg(server.pid, signal.SIGINT)
+        assert len(server.said(60).split("\n")) == 3, server.text()  # the address, and Ctrl-C's
+        assert server.returncode == 0
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def page(printed):
+    """The address of the server."""
+    return printed.partition("/#")[0]
 
 
 @pytest.fixture
@@ -66,12 +78,45 @@ def newest(client, experiment, name):
     return run
 
 
-def test_the_list_names_every_lecture(page, browser):
-    browser.open(f"{page}/#/experiments?{TRAINING}")
-    for expected in EXPERIMENTS:
-        browser.wait_for(expected)
+def test_the_list_names_every_lecture_in_order(printed, browser):
+    browser.open(printed)
+    browser.wait_for(EXPERIMENTS[-1])
+    names = browser.evaluate(
+        "[...document.links].filter(a => /experiments.\\d+$/.test(a.hash)).map(a => a.innerText)"
+    )
+    assert tuple(names) == EXPERIMENTS
+
+
+@pytest.mark.parametrize("begin", ["", "/#/experiments"])
+def test_clicks_lead_from_the_start_to_a_lecture_and_to_its_run(page, browser, client, begin):
+    browser.open(page + begin)
+    browser.click("Lecture 24 update rules" if begin else "Data")
+    if begin:
+        names = ["per epoch", "per batch", "per sample", "exercise: equal updates"]
+        for column in ("test_accuracy", "train_loss", "updates", "current", "stand-in for"):
+            browser.wait_for(column)
+    else:
+        names = ["params", "digits", "photos"]
+    browser.wait_for(names[-1])
     lines = browser.text().splitlines()
-    assert [name for name in EXPERIMENTS if name not in lines] == []
+    at = [lines.index(name) for name in names]
+    assert at == sorted(at)
+    browser.click(names[1])
+    browser.wait_for("Run ID")
+    # Back by MLflow's own link: the page still shows trainings, and not language models.
+    browser.click("Runs")
+    browser.wait_for("matching runs")
+    assert "/runs" in browser.evaluate("location.hash")
+    for foreign in ("Detect issues", "Overview", "Prompts"):
+        assert foreign not in browser.text()
+
+
+def test_a_run_shows_few_hashes(page, browser, client):
+    run = newest(client, "Lecture 29 LeNet", "LeNet")
+    browser.open(f"{page}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+    browser.wait_for("dvc.restore")
+    browser.wait_for("current")
+    assert len(re.findall(r"\b[0-9a-f]{32}\b", browser.text())) <= 3  # the run, its pictures
 
 
 CURVES = "() => document.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length >= "
@@ -96,14 +141,14 @@ def test_the_table_of_a_lecture_shows_figures(page, browser, client):
     number = client.get_experiment_by_name("Lecture 29 LeNet").experiment_id
     browser.open(f"{page}/{view_link(number)}".replace("CHART", "TABLE"), 1600)
     browser.wait_for("test_accuracy")
-    browser.click("Close")  # the assistant, which takes a third of the page
-    browser.wait_for(newest(client, "Lecture 29 LeNet", "LeNet").data.tags["data"])
+    browser.wait_for("MNIST")
+    browser.wait_for("current")
     browser.wait_for("updates")
 
 
 def test_an_executions_page_leads_to_its_stages(page, browser, client):
     run = newest(client, "dlvc executions", "dvc repro")
-    browser.open(f"{page}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?{TRAINING}")
+    browser.open(f"{page}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
     browser.wait_for("update_rules@per_sample")
     links = browser.evaluate("[...document.links].map(link => link.hash)")
     lenet = newest(client, "Lecture 29 LeNet", "LeNet").info
@@ -132,7 +177,7 @@ def test_a_run_shows_its_pictures(page, browser, client):
     experiment, name, picture = PICTURE
     run = newest(client, experiment, name)
     path = f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/{picture}"
-    browser.open(f"{page}/#/{path}?{TRAINING}")
+    browser.open(f"{page}/#/{path}")
     # Larger than any of the page's own icons.
     drawn = "() => [...document.images].some(i => i.complete && i.naturalWidth > 200)"
     browser.wait_for(drawn)

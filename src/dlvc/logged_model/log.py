@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DATA = "data/"  # begins the paths of the images and features
+EXERCISE = "claims@"  # begins the names of the stages of exercises
 STAND_IN = "stand-in for"  # tag of runs with bundled images
 WEIGHTS = "weights.safetensors"
 MODELS = {
@@ -47,9 +48,14 @@ def registered_name(stage: str) -> str:
 def log_extras(client: MlflowClient, run_id: str, state: StageState, pipeline: Pipeline) -> None:
     """Log the data set and the model of a finished run; `callback` of dvcview.yaml names this.
 
+    The run of an exercise that is turned off gets the label `off`.
+
     Raises:
         MissingFileError: the weights are not on this machine.
     """
+    exercise = state.stage.removeprefix(EXERCISE)
+    if exercise != state.stage and state.params.get(f"claims.{exercise}.epochs") == 0:
+        client.set_tag(run_id, "label", "off")
     log_data_set(client, run_id, state, pipeline)
     log_model(client, run_id, state, pipeline)
 
@@ -184,8 +190,15 @@ def _register(
     if client.search_model_versions(f"run_id = '{run_id}'"):
         return
     weights = next((md5 for path, md5 in state.outs.items() if path.endswith(WEIGHTS)), "")
+    run = client.get_run(run_id).data
+    accuracy, data = run.metrics.get("test_accuracy"), run.tags.get("data")
     client.create_model_version(
-        name, model_uri, run_id=run_id, model_id=model_id, tags={"weights md5": weights}
+        name,
+        model_uri,
+        run_id=run_id,
+        model_id=model_id,
+        tags={"weights md5": weights},
+        description=f"Test accuracy {accuracy:.4g} on {data}." if accuracy and data else None,
     )
 
 

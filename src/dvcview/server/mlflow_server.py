@@ -1,6 +1,6 @@
-"""MLflow's server: for this machine alone, or for a team.
+"""MLflow's server for a team.
 
-The team's server has a PostgreSQL database and stores the artifacts itself. When it answers a
+It has a PostgreSQL database and stores the artifacts itself. When it answers a
 request, the data is stored: PostgreSQL has committed it, or the file is in the artifact folder. The
 server process itself holds no data.
 """
@@ -13,16 +13,13 @@ import secrets
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from dvcview.errors import UserError, redacted
-from dvcview.project.root import make_state_folder
+from dvcview.errors import UserError
 from dvcview.server.postgres import DRIVER, database_folder, database_url
-from dvcview.tracking.address import sqlite_file, tracking_uri
-from dvcview.tracking.connection import store_lock
-from dvcview.tracking.relocate import relocate_artifacts
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -65,13 +62,13 @@ def serve(root: Path, host: str, port: str) -> NoReturn:
         UserError: the password, the host, the port or the database is not usable.
     """
     password = _admin_password(host)
-    _check_address(host, port)
+    check_address(host, port)
     url = _database_address(root)
     _check_database(url)
 
     private = root / ".dvcview" / "server"
     private.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environment = _environment()
+    environment = server_environment()
     environment["MLFLOW_BACKEND_STORE_URI"] = url.render_as_string(hide_password=False)
     environment.setdefault(ARTIFACTS, str(root / ".dvcview" / "artifacts"))
     options = ["--serve-artifacts"]
@@ -82,32 +79,8 @@ def serve(root: Path, host: str, port: str) -> NoReturn:
     _become_server(host, port, options, environment)
 
 
-def serve_ui(root: Path, port: str) -> NoReturn:
-    """Check the port, then replace this process by MLflow's server for this machine alone.
-
-    Raises:
-        UserError: the port is not usable, or the store is a server already.
-    """
-    uri = tracking_uri(root)
-    if uri.startswith("http"):
-        raise UserError(f"the results are on a server already: {redacted(uri)}")
-    _check_address(LOOPBACK, port)
-    file = sqlite_file(uri)
-    if file and file.exists():
-        with store_lock(root):
-            relocate_artifacts(file)
-    print(
-        f"MLflow: http://{LOOPBACK}:{port}/#/experiments?workflowType=machine_learning "
-        "(Ctrl-C stops it)"
-    )
-    environment = _environment() | {"MLFLOW_BACKEND_STORE_URI": uri}
-    # MLflow starts uvicorn with the working folder on Python's path. No file of the project, such
-    # as json.py, must replace a module of the same name.
-    os.chdir(make_state_folder(root))
-    _become_server(LOOPBACK, port, [], environment)
-
-
-def _environment() -> dict[str, str]:
+def server_environment() -> dict[str, str]:
+    """The environment without variables for clients, with the settings that close the server."""
     return {name: value for name, value in os.environ.items() if name not in DROPPED} | CLOSED
 
 
@@ -150,24 +123,41 @@ def _admin_password(host: str) -> str | None:
     return password
 
 
-def _check_address(host: str, port: str) -> None:
+def check_address(host: str, port: str) -> None:
     """Check that the server can listen there; MLflow reports it late, among other lines."""
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise UserError(f"the port is {port or 'empty'}; allowed: 1 to 65535")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        _bind(host, int(port))
     except OSError as error:
         advice = "choose others with --host and --port"
         if error.errno == errno.EADDRINUSE:
-            advice = f"choose another port (make: PORT={int(port) % 65535 + 1})"
+            free = _free_port(host, int(port))
+            advice = f"port {free} is free: --port {free} (make: PORT={free})"
         raise UserError(
             f"cannot listen on {host} port {port}: {error.strerror}; {advice}"
         ) from None
+
+
+def _bind(host: str, port: int) -> None:
+    """Bind a socket and close it again; raises OSError if that is not possible."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+
+
+def _free_port(host: str, taken: int) -> int:
+    """The next port that a server can listen on; after the last port the system chooses one."""
+    for port in range(taken + 1, 65536):
+        with suppress(OSError):
+            _bind(host, port)
+            return port
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
 
 def _database_address(root: Path) -> URL:

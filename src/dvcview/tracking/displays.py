@@ -75,6 +75,16 @@ class Displays:
                     "stages, and for each stage the keys run, about and figures"
                 ) from None
 
+    @property
+    def named(self) -> list[Experiment]:
+        """The experiments of the file, in its order."""
+        return list(dict.fromkeys(display.experiment for display in self._displays.values()))
+
+    @property
+    def of_stages(self) -> list[Experiment]:
+        """The experiments that a stage's runs can be in."""
+        return [*self.named, self._default]
+
     def __getitem__(self, stage: str) -> StageDisplay:
         """The display of a stage. By default its run has the stage's name."""
         return self._displays.get(stage, StageDisplay(self._default, stage))

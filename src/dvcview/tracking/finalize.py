@@ -9,10 +9,13 @@ from typing import Any
 from filelock import FileLock
 
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
+from dvcview.tracking.displays import References
 from dvcview.tracking.environment import git_state
 from dvcview.tracking.event_log import now
 from dvcview.tracking.outs import Shown, read_outs
-from dvcview.tracking.run_store import FINISHED, RunStore, reference_points, valid_name
+from dvcview.tracking.run_names import variant_params
+from dvcview.tracking.run_store import FINISHED, RunStore, valid_name
+from dvcview.tracking.saved_view import PUBLISHED
 from dvcview.tracking.tags import (
     BUILDING,
     REPEATS,
@@ -85,7 +88,8 @@ def _build(
 ) -> str:
     """A run for a state that no recorder observed: it is from DVC's cache, a pull, or a branch."""
     display = run_store.displays[state.stage]
-    run_id = run_store.find_or_create(experiment, display.run_name, BUILDING, state.digest, now())
+    name = run_store.run_name(state.stage, state.params)
+    run_id = run_store.find_or_create(experiment, name, BUILDING, state.digest, now())
     tags = stage_tags(state.stage, display, state.cmd, parent)
     if pipeline.workspace is not None:
         tags |= git_tags(*git_state(pipeline.workspace))
@@ -100,16 +104,29 @@ def log_outs(
 ) -> None:
     """Log the outs of a state, except points that the run already has."""
     references = run_store.displays[state.stage].references
-    points = [*reference_points(references), *_final_points(shown)]
+    points = [*_reference_points(references), *_final_points(shown)]
     for step, row in shown.curves:
         points += run_store.curve_points(row, step, now())
     if points:
         logged = run_store.logged_steps(run_id)
         points = [point for point in points if point.step not in logged.get(point.key, ())]
-    tags = {**shown.texts, **provenance(state), **restoring(state, pipeline)}
-    run_store.log(run_id, metrics=points, params=state.params, tags=tags)
+    tags = {**shown.texts, **restoring(state, pipeline)}
+    params = state.params | variant_params(state.stage, state.params)
+    run_store.log(run_id, metrics=points, params=params, tags=tags)
+    run_store.client.log_dict(run_id, provenance(state), "provenance.json")
     for path, file in sorted(shown.files.items()):
         run_store.log_file(run_id, file, path)
+
+
+def _reference_points(references: References) -> list[Any]:
+    """The published values, as metrics of their own."""
+    from mlflow.entities import Metric
+
+    return [
+        Metric(valid_name(f"{PUBLISHED}{metric}"), float(value), now(), int(step))
+        for metric, values in references.items()
+        for step, value in values.items()
+    ]
 
 
 def _final_points(shown: Shown) -> list[Any]:

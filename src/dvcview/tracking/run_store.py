@@ -13,12 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvcview.project.config import read_config
+from dvcview.tracking.address import sqlite_file, tracking_uri
 from dvcview.tracking.connection import artifact_location, connect, store_lock
-from dvcview.tracking.displays import Displays, Experiment, References
+from dvcview.tracking.displays import Displays, Experiment
 from dvcview.tracking.event_log import now
 from dvcview.tracking.execution import Execution
-from dvcview.tracking.saved_view import AXIS, PUBLISHED, VIEW_TAG, saved_view, view_link
-from dvcview.tracking.tags import BUILDING, EVENT_LOG, EXECUTION, STATE, git_tags, stage_tags
+from dvcview.tracking.run_names import committed_params, param_text, run_name, variant_params
+from dvcview.tracking.saved_view import AXIS, VIEW_TAG, saved_view, view_link
+from dvcview.tracking.tags import (
+    BUILDING,
+    CURRENT,
+    EVENT_LOG,
+    EXECUTION,
+    STATE,
+    git_tags,
+    stage_tags,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -26,7 +36,6 @@ if TYPE_CHECKING:
 # MLflow's limits for one call.
 MAX_METRICS, MAX_PARAMS_OR_TAGS = 1000, 100
 FINISHED = " and attributes.status = 'FINISHED'"  # a condition for `find`
-CURRENT = "current"  # alias of the model version whose state is in dvc.lock
 NOT_IN_A_NAME = re.compile(r"[^\w\-. /:]")  # characters that MLflow does not allow
 LONGEST_NAME = 250
 
@@ -42,16 +51,24 @@ class RunStore:
         self._experiments: dict[str, str] = {}
 
     def experiment(self, experiment: Experiment) -> str:
-        """The id of an experiment, which is created if it is missing."""
+        """The id of an experiment, which is created if it is missing.
+
+        The first call creates all, the last one first, because MLflow's page lists them by age.
+        """
         if experiment.name not in self._experiments:
+            displays = self.displays
             with store_lock(self.root):
-                self._experiments[experiment.name] = self._create_experiment(experiment)
+                for each in (displays.executions, *reversed(displays.named), experiment):
+                    self._experiments[each.name] = self._create_experiment(each)
         return self._experiments[experiment.name]
 
     def _create_experiment(self, experiment: Experiment) -> str:
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(experiment.name)
+        if found is None and experiment == self.displays.executions:
+            self._rename_default(experiment.name)
+            found = self.client.get_experiment_by_name(experiment.name)
         if found is None:
             # It fails if another machine has just created the experiment.
             with suppress(MlflowException):
@@ -65,6 +82,16 @@ class RunStore:
                 self.client.set_experiment_tag(found.experiment_id, tag, value)
         return str(found.experiment_id)
 
+    def _rename_default(self, name: str) -> None:
+        """Use the experiment that every store begins with, if the store is this project's own.
+
+        `mlflow run` needs it and writes the run of an execution into it.
+        """
+        default = self.client.get_experiment("0")
+        is_own = sqlite_file(tracking_uri(self.root)) and default.name == "Default"
+        if is_own and not self.client.search_runs(["0"], max_results=1):
+            self.client.rename_experiment("0", name)
+
     def _experiment_tags(self, experiment: Experiment, experiment_id: str) -> dict[str, str]:
         """The description; and a saved view with a link to it, if charts are configured."""
         about = {"mlflow.note.content": experiment.about} if experiment.about else {}
@@ -77,6 +104,10 @@ class RunStore:
     def experiment_of(self, stage: str) -> str:
         """The id of the experiment that a stage's runs belong to."""
         return self.experiment(self.displays[stage].experiment)
+
+    def run_name(self, stage: str, params: Mapping[str, Any]) -> str:
+        """The name of a run with these parameters; see `run_names`."""
+        return run_name(self.displays[stage].run_name, stage, params, committed_params(self.root))
 
     def find(self, experiment: str, tag: str, value: str, and_: str = "") -> list[Run]:
         """The runs with this tag, oldest first."""
@@ -123,15 +154,17 @@ class RunStore:
 
     def open_stage(self, event_log: str, begin: Mapping[str, Any], parent: str | None) -> str:
         """The run of a stage that has begun; its status is RUNNING."""
-        stage = begin["stage"]
-        display = self.displays[stage]
+        stage, environment = begin["stage"], begin["environment"]
+        name = self.run_name(stage, begin["params"])
         run_id = self.find_or_create(
-            self.experiment_of(stage), display.run_name, EVENT_LOG, event_log, begin["time"]
+            self.experiment_of(stage), name, EVENT_LOG, event_log, begin["time"]
         )
-        environment = begin["environment"]
-        tags = stage_tags(stage, display, begin["command"], parent)
-        tags |= environment["tags"] | git_tags(environment["commit"], environment["diff"])
-        self.log(run_id, tags=tags, params=begin["params"])
+        tags = stage_tags(stage, self.displays[stage], begin["command"], parent)
+        tags |= git_tags(environment["commit"], environment["diff"])
+        tags["device"] = environment["tags"]["device"]
+        params = begin["params"]
+        self.log(run_id, tags=tags, params=params | variant_params(stage, params))
+        self.client.log_dict(run_id, environment["tags"], "environment.json")
         if environment["diff"]:
             self.client.log_text(run_id, environment["diff"], "not_committed.diff")
         return run_id
@@ -248,19 +281,6 @@ class RunStore:
         self.client.set_terminated(run_id, end["status"], end["time"])
 
 
-def param_text(value: Any) -> str:
-    """A parameter as text, the same for 10, as dvc.lock has it, and for 10.0, as Python has it.
-
-    >>> param_text(10.0), param_text(10), param_text(1e-4)
-    ('10', '10', '0.0001')
-    >>> param_text([0.001, 10.0])
-    '[0.001, 10]'
-    """
-    if isinstance(value, list):
-        return f"[{', '.join(map(param_text, value))}]"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def valid_name(name: str) -> str:
     """A name that MLflow allows for a parameter, a metric or a tag.
 
@@ -269,17 +289,6 @@ def valid_name(name: str) -> str:
     """
     parts = NOT_IN_A_NAME.sub("_", name)[:LONGEST_NAME].split("/")
     return "/".join("_" if part in ("", ".", "..") else part for part in parts)
-
-
-def reference_points(references: References) -> list[Any]:
-    """The published values, as metrics of their own."""
-    from mlflow.entities import Metric
-
-    return [
-        Metric(valid_name(f"{PUBLISHED}{metric}"), float(value), now(), int(step))
-        for metric, values in references.items()
-        for step, value in values.items()
-    ]
 
 
 def _user() -> str:

@@ -16,6 +16,7 @@ VIEW = "charts"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 PUBLISHED = "published/"  # begins the names of published values
 AXIS = "by_"  # begins the names of metrics that are logged over another column than x
+MOST_COLUMNS = 2  # charts in a row; with three, a legend has no room for three runs
 
 
 def view_link(experiment: str) -> str:
@@ -49,7 +50,7 @@ def saved_view(
         section = f"section-{number}"
         headings.append(
             {"uuid": section, "name": title, "display": True, "isReordered": True,
-             "deleted": False, "isGenerated": False}
+             "deleted": False, "isGenerated": False, "columns": min(len(lines), MOST_COLUMNS)}
         )  # fmt: skip
         lines_of_charts += [
             {**line, "uuid": f"{section}-{position}", "metricSectionId": section}

@@ -11,6 +11,7 @@ from dvcview.errors import UserError
 from dvcview.project.lockfile import MissingFileError, Pipeline, StageState
 from dvcview.tracking.finalize import finalize_run, mark_current
 from dvcview.tracking.pictures import Pictures
+from dvcview.tracking.run_names import label_runs
 from dvcview.tracking.run_store import RunStore
 
 
@@ -30,7 +31,7 @@ def sync_states(
     parent: str | None,
     pending: Sequence[dict[str, Any]],
 ) -> Report:
-    """Build the missing runs, and log pictures that the runs do not have yet.
+    """Build the missing runs, log pictures that the runs do not have yet, and label all runs.
 
     Args:
         run_store: the MLflow store.
@@ -41,9 +42,12 @@ def sync_states(
     """
     report = Report()
     known: set[str] = set()
+    current: set[str] | None = None
     source = run_store.config.pictures
     for pipeline in pipelines:
         is_workspace = pipeline.workspace is not None
+        if pipeline.workspace == run_store.root:
+            current = set()
         try:
             states = pipeline.states()
         except UserError as error:
@@ -70,6 +74,9 @@ def sync_states(
             report.is_complete &= pictures.log(run_store, run, state)
             if is_workspace:
                 mark_current(run_store, run, state, pipeline)
+            if pipeline.workspace == run_store.root and current is not None:
+                current.add(run_id)
+    label_runs(run_store, current)
     return report
 
 

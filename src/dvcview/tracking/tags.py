@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
+from typing import Any
 
-from dvcview.files.checksum import md5_of_bytes
 from dvcview.project.git import path_from_top
 from dvcview.project.lockfile import Pipeline, StageState
 from dvcview.tracking.displays import StageDisplay
@@ -16,6 +15,8 @@ EVENT_LOG, EXECUTION = "dvcview.event_log", "dvcview.execution"
 # The state whose canonical run this is; or the canonical run that this run repeats; or the state
 # that this run is being built for.
 STATE, REPEATS, BUILDING = "dvcview.state", "dvcview.repeats", "dvcview.building"
+CURRENT = "current"  # tag of a run, and alias of a model version, whose state is in dvc.lock
+LABEL = "label"  # a word that is a part of the run's name, such as "off"
 PICTURES = "dvcview.pictures"  # identifies the pictures that a run has
 
 
@@ -25,7 +26,6 @@ def stage_tags(
     """The tags that every run of a stage has."""
     tags = {
         "stage": stage,
-        "mlflow.runColor": display.colour,
         "mlflow.source.name": command,
         "mlflow.source.type": "LOCAL",
     }
@@ -40,16 +40,15 @@ def git_tags(commit: str | None, diff: str) -> dict[str, str]:
     return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(diff)).lower()}
 
 
-def provenance(state: StageState) -> dict[str, str]:
-    """Tags with the MD5 of each dep, params section and out, and of all outs together.
-
-    A search for any of them finds the run.
-    """
-    tags = {f"dvc.dep.{path}": md5 for path, md5 in state.deps.items()}
-    for name, section in state.sections.items():
-        tags[f"dvc.params.{name}"] = md5_of_bytes(json.dumps(section, sort_keys=True).encode())
-    tags |= {f"dvc.out.{path}": md5 for path, md5 in state.outs.items()}
-    return tags | {"dvc.outs": " ".join(state.outs.values())}
+def provenance(state: StageState) -> dict[str, Any]:
+    """The entry of a state in dvc.lock: its command, parameters, and the MD5 of deps and outs."""
+    return {
+        "stage": state.stage,
+        "command": state.cmd,
+        "deps": dict(state.deps),
+        "params": dict(state.sections),
+        "outs": dict(state.outs),
+    }
 
 
 def restoring(state: StageState, pipeline: Pipeline) -> dict[str, str]:
