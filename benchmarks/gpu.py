@@ -44,6 +44,7 @@ STEPS: dict[str, tuple[Callable[[Setting], Units], int]] = {
     "float32": (gpu_steps.float32, 80),
 }
 SECONDS = 540  # of a call
+RESULTS = Path("docs/gpu")  # the report reads them
 START = 10  # seconds that a step takes at least, most of them for imports
 COMPLETE = "complete"
 VARIABLES = {
@@ -57,7 +58,7 @@ def main() -> None:
     began = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, default=Path(".dlvc/gpu"))
-    parser.add_argument("--out", type=Path, default=Path("docs/gpu"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="for all steps of this call")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--small", action="store_true", help="a test, also without a GPU")
@@ -67,6 +68,8 @@ def main() -> None:
     if arguments.unlimited:
         run_units(arguments.steps[0], setting)
         return
+    if arguments.small and arguments.out == RESULTS:
+        raise UserError(f"--small is a test; give a folder other than {RESULTS} as --out")
     if not arguments.small and setting.device.type != "cuda":
         raise UserError("torch finds no GPU here; --small runs every step in small, on the CPU")
     os.environ.update({**VARIABLES, **os.environ})

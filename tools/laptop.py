@@ -58,7 +58,9 @@ def published(project: Path) -> Published:
     figures: dict[str, dict[str, dict[str, str]]] = {}
     for lecture in read_lectures(LECTURES):
         for row in rows_of(evidence, lecture):
-            figures.setdefault(row.stage, {}).setdefault(row.metric, {})[str(row.epoch)] = row.ours
+            if row.seeds:
+                epochs = figures.setdefault(row.stage, {}).setdefault(row.metric, {})
+                epochs[str(row.epoch)] = row.ours
     return Published(judge(evidence), figures)
 
 

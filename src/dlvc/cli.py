@@ -15,7 +15,7 @@ PHOTOS = Path("data/photos")
 VERBOSE = "DLVC_VERBOSE"  # read by dlvc.training.progress, which imports torch
 NEXT = """\
 make ui      opens the curves, pictures and models in MLflow
-make report  opens the page with every printed figure and the verdict on every claim"""
+make report  opens the page with the lectures' figures beside ours, and a verdict on each claim"""
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from dlvc.evidence.lectures import read_lectures
 from dlvc.evidence.outs import Evidence, Numbers
 
 HEAD = ("lecture", "training", "epoch", "the lecture prints", "test accuracy here")
-STAND_INS = "Some images are stand-ins, so the accuracies differ from the lectures' (README.md)."
+OTHER_IMAGES = "The {} are not the lectures', so the accuracies differ from theirs (README.md)."
 
 
 def summarize_run(root: Path, stage: str | None) -> str:
@@ -19,31 +19,35 @@ def summarize_run(root: Path, stage: str | None) -> str:
     the table has only its trainings; the text is empty if it has none.
     """
     evidence = Evidence(root, {}, {})
-    rows = list(_rows(evidence, stage))
-    if not rows:
+    found = list(_rows(evidence, stage))
+    if not found:
         return ""
+    rows = [row for _, row in found]
     widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (HEAD, *rows)]
-    data = [name for name in ("digits", "photos") if (root / f"data/{name}/summary.json").exists()]
-    if any(evidence.images(name)["stand_in_for"] for name in data):
-        lines.append(STAND_INS)
+    data = {name for name, _ in found if (root / f"data/{name}/summary.json").exists()}
+    other = sorted(name for name in data if not evidence.has_lectures_images(name))
+    if other:
+        lines.append(OTHER_IMAGES.format(" and ".join(other)))
     return "\n".join(lines)
 
 
-def _rows(evidence: Evidence, stage: str | None) -> Iterator[tuple[str, ...]]:
+def _rows(evidence: Evidence, stage: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The data set and the row of each training."""
     for lecture in read_lectures(evidence.root / "lectures.yaml"):
         for name, figures in lecture.printed.items():
             if stage not in (None, name, name.partition("@")[0]):
                 continue
             printed, curves = figures["test_accuracy"], evidence.curves(name)
             epoch = max((e for e in printed if e <= curves.epochs), default=curves.epochs)
-            yield (
+            row = (
                 str(int(lecture.number)),
                 lecture.names[name],
                 str(epoch),
                 f"{printed[epoch]:.1%}" if epoch in printed else "-",
                 _mean_and_range(curves.at("test_accuracy", epoch)),
             )
+            yield lecture.data, row
 
 
 def _mean_and_range(values: Numbers) -> str:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from dlvc.summary import STAND_INS, summarize_run
+from dlvc.summary import OTHER_IMAGES, summarize_run
 from tests.dlvc.report.made_up import Made
 from tests.imports import ROOT
 
@@ -34,9 +34,12 @@ def test_a_training_with_fewer_epochs_than_printed_has_its_own_last_one(made):
     )
 
 
-def test_stand_ins_are_named(made):
+def test_other_images_than_the_lectures_are_named(made):
+    made.images("photos", real=False)
+    made.images("digits", real=True)
+    assert "not the lectures'" not in summarize_run(made.root, "lenet")
     made.images("digits", real=False)
-    assert summarize_run(made.root, "lenet").splitlines()[-1] == STAND_INS
+    assert summarize_run(made.root, "lenet").splitlines()[-1] == OTHER_IMAGES.format("digits")
 
 
 def test_a_stage_has_all_its_variants_and_other_stages_have_no_table(made):

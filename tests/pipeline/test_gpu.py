@@ -23,7 +23,7 @@ from tests.imports import ROOT, SOURCE, name_of
 
 MIRROR = os.environ.get("DLVC_MIRROR")
 BARE = (
-    "dvc", "latex2mathml", "mlflow", "pandas", "psutil", "pydantic", "ruamel",
+    "dvc", "mlflow", "pandas", "psutil", "pydantic", "ruamel",
     "skimage", "sklearn",
 )  # fmt: skip
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({BARE}))"  # their import fails

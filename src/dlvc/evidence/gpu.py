@@ -32,7 +32,7 @@ def read_gpu_run(folder: Path) -> GpuRun | None:
     curves = tuple(_curves(file))
     if not curves:
         return None
-    (float32,) = _curves(folder / "float32.json") or (None,)
+    float32 = next(iter(_curves(folder / "float32.json")), None)
     return GpuRun(
         read_json(folder / "machine.json")["card"],
         Curves(str(file), curves),

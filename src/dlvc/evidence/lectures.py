@@ -9,6 +9,8 @@ from typing import Any
 
 from dvcview.files.yaml_files import read_yaml
 
+PHOTO_LECTURES = ("03", "05", "40")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -43,6 +45,11 @@ class Lecture:
     def number(self) -> str:
         """The lecture's number with two digits, as in the ids of its claims."""
         return self.title.split()[1]
+
+    @property
+    def data(self) -> str:
+        """The data set that the lecture uses, "digits" or "photos"."""
+        return "photos" if self.number in PHOTO_LECTURES else "digits"
 
 
 def read_lectures(path: Path) -> list[Lecture]:

@@ -157,6 +157,10 @@ class Evidence:
         """Whether the photographs are the lectures' CIFAR-10, possibly re-encoded as JPEG."""
         return is_like(self.images("photos"), "CIFAR-10", CIFAR10_CLASSES)
 
+    def has_lectures_images(self, name: str) -> bool:
+        """Whether `digits` or `photos` are the images of the lectures."""
+        return self.has_mnist if name == "digits" else self.has_cifar10
+
     def _read(self, file: str) -> Curves:
         if file not in self._curves:
             self._curves[file] = read_curves(self.root, file)

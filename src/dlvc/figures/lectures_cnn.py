@@ -24,7 +24,7 @@ from dvcview.files.artifacts import read_csv
 
 ACCURACY = "test accuracy"
 ERRORS = 18  # wrongly classified images that are shown
-PHOTOS = 200  # DenseNet classifies only the first test photographs, because it takes seconds
+PHOTOS = 200  # test photographs that DenseNet classifies here, because it takes seconds
 BOXES = (
     "Each box is a layer or a block of layers. Below its name stand the shape of its output, as "
     "channels × height × width, and its number of parameters."
@@ -62,7 +62,7 @@ def lenet(charts: Charts) -> list[Picture]:
                 *charts.printed("test_accuracy"),
                 band("MLP by Adam", adam, "test_accuracy", {}, "epoch"),
             ],
-            "LeNet's test accuracy, and that of a fully connected network with the same budget.",
+            "LeNet's test accuracy, and that of lecture 25's MLP, trained by Adam.",
             xlabel="epoch", ylabel=ACCURACY, percent=True,
         ),
         kernels(
@@ -95,10 +95,12 @@ def _maps(charts: Charts, model: LeNet, data: Dataset) -> Picture:
 
 def _errors(charts: Charts, model: LeNet | DenseNet121, data: Dataset, kind: str) -> list[Picture]:
     """The wrongly classified images of the highest probability. Empty without errors."""
-    name, few = ("LeNet", "test") if kind == "digits" else ("DenseNet", f"first {PHOTOS} test")
-    images, labels = data.test_images, data.test_labels
-    if kind == "photographs":
-        images, labels = images[:PHOTOS], labels[:PHOTOS]
+    name = "LeNet" if kind == "digits" else "DenseNet"
+    count = len(data.test_labels)
+    # Images of a folder are sorted by class, so those of a part must be spread over all of them.
+    tested = min(count, PHOTOS) if kind == "photographs" else count
+    chosen = np.linspace(0, count - 1, tested).round().astype(int)
+    images, labels = data.test_images[chosen], data.test_labels[chosen]
     predictions = predict(model, images)
     wrong = np.flatnonzero(predictions.classes != labels)
     if not len(wrong):
@@ -113,10 +115,11 @@ def _errors(charts: Charts, model: LeNet | DenseNet121, data: Dataset, kind: str
     return [
         charts.drawing(
             drawing,
-            f"The {len(worst)} of the {few} {kind} that {name} classifies wrongly with the highest "
-            "probability: the true class, the predicted class, and its probability.",
-            f"{name} misclassifies {len(wrong):,} of {len(labels):,} test {kind}. It takes the "
-            f"first one shown, a {data.classes[true[0]]}, for a {data.classes[predicted[0]]}.",
+            f"{name} classifies {len(wrong):,} of {tested:,} test {kind} wrongly. These "
+            f"{len(worst)} have the highest probability: the true class, the predicted class, and "
+            "its probability.",
+            f"The true class of the first one is {data.classes[true[0]]}, and {name} predicts "
+            f"{data.classes[predicted[0]]}.",
             STORY,
         )
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dlvc.arrays.array_files import read_npy, read_pickle
@@ -26,12 +28,19 @@ def samples(charts: Charts, name: str, what: str) -> Picture:
     """The first images of each class of a data set."""
     data = open_dataset(charts.evidence.root / "data" / name)
     shown = min(len(data.classes), MOST_CLASSES)
+    of_classes = _of_classes(data.classes)
     return charts.drawing(
         draw_samples(data.train_images, data.train_labels, data.classes, PER_CLASS),
-        f"The first {PER_CLASS} {what} of each class. The training set has "
-        f"{len(data.train_images):,} of them.",
+        f"The first {what} {of_classes}. The training set has {len(data.train_images):,} of them.",
         f"{shown} rows of {what}: {', '.join(data.classes[:shown])}.",
     )
+
+
+def _of_classes(classes: Sequence[str]) -> str:
+    """Which classes a picture shows that has no room for many."""
+    if len(classes) <= MOST_CLASSES:
+        return "of each class"
+    return f"of the first {MOST_CLASSES} of {len(classes)} classes"
 
 
 def confusion(charts: Charts, stage: str, name: str) -> Picture:
@@ -39,13 +48,16 @@ def confusion(charts: Charts, stage: str, name: str) -> Picture:
     classes, counts = read_confusion(charts.evidence.root / f"results/{stage}/confusion.csv")
     wrong = counts - np.diag(np.diag(counts))
     true, predicted = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    most = (
+        f" The most frequent error is {classes[int(true)]}, predicted as "
+        f"{classes[int(predicted)]}: {wrong.max():,} images."
+    )
     return charts.drawing(
         draw_matrix(counts, classes),
         f"Which classes {name} confuses: the test images by their true class (rows) and their "
         "predicted class (columns). Correct predictions lie on the diagonal.",
-        f"{np.trace(counts):,} of {counts.sum():,} test images lie on the diagonal. The most "
-        f"frequent error is {classes[int(true)]}, predicted as {classes[int(predicted)]}: "
-        f"{wrong.max():,} images.",
+        f"{np.trace(counts):,} of {counts.sum():,} test images lie on the diagonal."
+        + (most if wrong.any() else ""),
         STORY,
     )
 
@@ -75,8 +87,8 @@ def features(charts: Charts) -> list[Picture]:
             f"One photograph ({classes[labels[0]]}) and the three maps that its nine features "
             "summarise.",
             f"A photograph of {image.shape[1]} by {image.shape[0]} pixels. Its LBP map has "
-            f"{len(np.unique(lbp))} codes, its co-occurrence matrix is densest near the diagonal, "
-            f"and its Gabor energy goes from {gabor.min():.3g} to {gabor.max():.3g}.",
+            f"{len(np.unique(lbp))} codes, and its Gabor energy goes from {gabor.min():.3g} to "
+            f"{gabor.max():.3g}.",
         ),
         charts.drawing(
             means,
@@ -89,8 +101,8 @@ def features(charts: Charts) -> list[Picture]:
         charts.drawing(
             projection,
             "The nine normalised features, projected on their first two principal components. Each "
-            "panel shows one class in blue and all training images in gray.",
-            f"One panel per class. The two components have {100 * share:.0f} % of the variance of "
+            f"panel shows all training images in gray, and in blue those {_of_classes(classes)}.",
+            f"The two components have {100 * share:.0f} % of the variance of "
             "the features. Classes whose blue areas overlap cannot be separated in this plane.",
             STORY,
         ),
@@ -119,8 +131,8 @@ def perceptron(charts: Charts) -> list[Picture]:
         confusion(charts, "perceptron", "the perceptron"),
         *charts.exercise(
             "perceptron", "train_loss",
-            "Exercise: is 10 a good learning rate for the perceptron? Its training loss at three "
-            "rates, over more epochs than in the lecture.",
+            "Exercise: is 10 a good learning rate for the perceptron? Its training loss at "
+            f"{len(rates)} rates.",
             rates, xlabel="epoch", ylabel="training loss", logarithmic=True,
         ),
     ]  # fmt: skip

@@ -56,7 +56,7 @@ def update_rules(charts: Charts) -> list[Picture]:
         *charts.exercise(
             "per_sample", "test_accuracy",
             "Exercise: does one update per image need a lower learning rate than one per batch? "
-            "The test accuracy per sample at two rates.",
+            "The test accuracy per sample at several rates.",
             {name: f"per sample, {name}" for name in charts.trainings("per_sample")},
             xlabel="epoch", ylabel=ACCURACY, percent=True,
         ),
@@ -80,7 +80,8 @@ def _update_losses(charts: Charts) -> list[Picture]:
     extremes = ", ".join(
         f"{name} from {values.min():.2g} to {values.max():.2g}" for name, values in losses.items()
     )
-    recent = {name: values[-LAST:] for name, values in losses.items()}
+    count = min(LAST, *map(len, losses.values()))
+    recent = {name: values[-count:] for name, values in losses.items()}
     return [
         charts.figure(
             draw_all_updates(losses, epochs),
@@ -90,10 +91,9 @@ def _update_losses(charts: Charts) -> list[Picture]:
         ),
         charts.figure(
             draw_last_updates(recent),
-            f"The losses of the last {LAST} updates, on a logarithmic scale. The loss of a single "
-            "image jumps over several powers of ten, and the mean loss of a batch does not. In the "
-            "last epoch, the mean step from one loss to the next, divided by the mean loss, is "
-            f"{found}. Losses below {LOWEST} are drawn at {LOWEST}.",
+            f"The losses of the last {count} updates, on a logarithmic scale. In the last epoch, "
+            f"the mean step from one loss to the next, divided by the mean loss, is {found}. "
+            f"Losses below {LOWEST} are drawn at {LOWEST}.",
             f"Mean step divided by mean loss: {found}.",
         ),
     ]
@@ -110,12 +110,12 @@ def optimizers(charts: Charts) -> list[Picture]:
     return [
         charts.bands(
             charts.printed("train_loss"),
-            "The training loss of the three optimizers at the same learning rate.",
+            "The training loss of the three optimizers.",
             xlabel="epoch", ylabel="training loss",
         ),
         charts.bands(
             charts.printed("test_accuracy"),
-            "The test accuracy of the three optimizers at the same learning rate.", **axes,
+            "The test accuracy of the three optimizers.", **axes,
         ),
         charts.figure(
             draw_paths(paths, CURVATURE),
@@ -127,8 +127,8 @@ def optimizers(charts: Charts) -> list[Picture]:
         ),
         *charts.exercise(
             "momentum", "test_accuracy",
-            "Exercise: is momentum more than a larger learning rate? Momentum, SGD, and SGD at ten "
-            "times the rate.",
+            "Exercise: is momentum more than a larger learning rate? Momentum, SGD, and SGD at a "
+            "rate that is 1 / (1 - μ) times as large.",
             {"SGD": "SGD", "larger rate": "SGD, larger rate", "momentum": "momentum"}, **axes,
         ),
         *charts.exercise(  # two pictures, because one would have too many curves

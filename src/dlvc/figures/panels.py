@@ -198,7 +198,8 @@ def draw_projection(
         drawing.text(x, y + TEXT, name)
         drawing.box(x, y + 14, width, width, "#888888", opacity=0.08)
         drawing.image(x, y + 14, width, pixels)
-    return drawing, float((lengths[:2] ** 2).sum() / (lengths**2).sum())
+    every = float((lengths**2).sum()) or 1.0  # 0 for identical images
+    return drawing, float((lengths[:2] ** 2).sum()) / every
 
 
 def draw_errors(
@@ -215,7 +216,7 @@ def draw_errors(
     for number, image in enumerate(images):
         x, y = number % columns * (width + 8), number // columns * (width + 34)
         drawing.image(x, y, width, image)
-        true, wrong = (shorten(classes[found[number]], 6) for found in (labels, predicted))
+        true, wrong = (shorten(classes[found[number]], 8) for found in (labels, predicted))
         drawing.text(x, y + width + 11, f"{true} → {wrong}")
         drawing.text(x, y + width + 23, f"{100 * probability[number]:.0f} %")
     return drawing

@@ -32,7 +32,6 @@ QUANTITIES = {
     "train_accuracy": "training accuracy",
     "test_accuracy": "test accuracy",
 }
-PHOTO_LECTURES = ("03", "05", "40")  # the other lectures use the digits
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,7 @@ def build_page(
     environment.filters["code"] = code_elements
     environment.filters["file"] = lambda name: f"../{name}"
     images = {name: evidence.images(name) for name in ("digits", "photos")}
-    own = {
-        lecture.number: evidence.has_cifar10
-        if lecture.number in PHOTO_LECTURES
-        else evidence.has_mnist
-        for lecture in lectures
-    }
+    own = {lecture.number: evidence.has_lectures_images(lecture.data) for lecture in lectures}
     leading = {
         claim.id: (verdicts if own[lecture.number] else published.verdicts)[claim.id]
         for lecture in lectures
@@ -93,7 +87,7 @@ def build_page(
         published=published.verdicts,
         leading=leading,
         own_images=all(own.values()),
-        stand_ins=any(summary["stand_in_for"] for summary in images.values()),
+        borrowed=join([str(int(number)) for number, is_own in own.items() if not is_own] or [""]),
         counts=[(word, counts[word]) for word in WORDS],
         images=images,
         image_size=evidence.params["densenet.image_size"],
@@ -151,15 +145,20 @@ def remark_on(evidence: Evidence, lecture: Lecture) -> str:
         return f"In this run, an epoch has {join(counts)} updates."
     if lecture.number != "40":
         return ""
+    if evidence.has_cifar10 and evidence.params["densenet.image_size"] == 224:
+        return ""
     gpu = read_gpu_run(evidence.root / "docs/gpu")
     if gpu is None:
         return "The training at 224 px on a GPU, as in the lecture, is prepared and not yet run."
     first, last = (as_percent(gpu.curves.at("test_accuracy", e).mean()) for e in (1, -1))
     seconds = np.median(gpu.curves.stack("seconds"))
-    return (
+    text = (
         f"At 224 px in bfloat16, an epoch takes {seconds:.1f} s on {gpu.card} (the lecture prints "
         f"570 s), and the test accuracy goes from {first} to {last}."
     )
+    if gpu.float32_seconds:
+        text += f" In float32, an epoch takes {gpu.float32_seconds:.1f} s."
+    return text
 
 
 def code_elements(text: str) -> Markup:
@@ -174,21 +173,22 @@ def code_elements(text: str) -> Markup:
 
 
 def rows_of(evidence: Evidence, lecture: Lecture) -> Iterator[Row]:
-    """One row per figure that a lecture prints, for the epochs that this run has."""
+    """One row per figure that a lecture prints; `ours` is "–" if this run lacks the epoch."""
     for stage, quantities in lecture.printed.items():
         curves = evidence.curves(stage)
         for quantity, by_epoch in quantities.items():
             for epoch, printed in by_epoch.items():
+                to_text = as_percent if "accuracy" in quantity else as_loss
+                found, seeds = "–", 0
                 if epoch <= curves.epochs:
                     values = curves.at(quantity, epoch)
-                    to_text = as_percent if "accuracy" in quantity else as_loss
-                    found = to_text(values.mean())
-                    if len(values) > 1:
+                    found, seeds = to_text(values.mean()), len(values)
+                    if seeds > 1:
                         found += f" ({to_text(values.min())} to {to_text(values.max())})"
-                    yield Row(
-                        stage, lecture.names[stage], quantity, epoch, to_text(printed), found,
-                        len(values), curves.file,
-                    )  # fmt: skip
+                yield Row(
+                    stage, lecture.names[stage], quantity, epoch, to_text(printed), found, seeds,
+                    curves.file,
+                )  # fmt: skip
 
 
 def as_percent(value: float) -> str:

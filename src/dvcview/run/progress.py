@@ -160,7 +160,8 @@ class Progress(logging.Filter):
         how_sure = "about" if left == self._plan.changed() else "at most"
         time_left = f", {how_sure} {duration(seconds)} left" if seconds else ""
         self._count += 1
-        return f"[{self._count}/{self._count - 1 + len(left)}] {stage}{time_left}"
+        total = self._count + max(0, len(left) - 1)
+        return f"[{self._count}/{total}] {stage}{time_left}"
 
     def finish(self, stage: Any, seconds: float, *, is_different: bool) -> bool:
         """Note that DVC has finished with a stage; returns whether its command has run."""

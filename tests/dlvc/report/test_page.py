@@ -8,6 +8,11 @@ from dlvc.report.page import remark_on
 from dvcview.files.artifacts import write_json
 from tests.imports import ROOT
 
+SUMMARY = {
+    "stand_in_for": "CIFAR-10", "classes": ["a", "b"],
+    "train": {"images": 4}, "test": {"images": 2},
+}  # fmt: skip
+
 
 @pytest.fixture
 def evidence(tmp_path: Path) -> Evidence:
@@ -20,6 +25,8 @@ def lecture(number: str):
 
 
 def test_lecture_40_says_whether_it_has_run_on_a_gpu(evidence):
+    evidence.params = {"densenet.image_size": 224}
+    write_json(evidence.root / "data/photos/summary.json", SUMMARY)
     assert remark_on(evidence, lecture("40")).endswith("is prepared and not yet run.")
     rows = [
         {"mode": "graph", "epoch": epoch, "test_accuracy": 0.6 + epoch / 50, "seconds": 12.5}
