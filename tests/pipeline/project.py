@@ -61,9 +61,9 @@ CACHE = ".dvc/cache"
 
 
 def project_files() -> list[Path]:
-    """What git would commit now, without tests and docs, which no stage reads."""
+    """What git would commit now, without tests, and without the docs that no stage reads."""
     names = listed_files(".", ":!tests", ":!docs")
-    names += listed_files("docs/gpu", "docs/laptop/README.md")  # which the report needs
+    names += listed_files("docs/gpu", "docs/laptop/README.md")  # which the report reads, or names
     return [ROOT / name for name in names]
 
 
