@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,13 @@ from dlvc.figures.charts import Charts, band
 from dlvc.figures.inline import Picture
 from dlvc.figures.lectures_features import samples
 from dlvc.figures.networks import CURVATURE, LEARNING_RATE, STEPS, optimizer_paths
-from dlvc.figures.updates import LOWEST, draw_all_updates, draw_last_updates, draw_paths
+from dlvc.figures.updates import (
+    LOWEST,
+    draw_all_updates,
+    draw_last_updates,
+    draw_paths,
+    moving_points,
+)
 
 ACCURACY = "test accuracy"
 LAST = 300  # updates in the chart of single losses
@@ -105,8 +112,6 @@ def optimizers(charts: Charts) -> list[Picture]:
     batches = sorted(charts.trainings("batch_sizes"), key=lambda name: name.split()[0])
     at_own_rate = [name for name in batches if name.endswith("own rate")]
     at_same_rate = [name for name in batches if name not in at_own_rate]
-    paths = optimizer_paths()
-    ends = ", ".join(f"{name} ({x:.2f}, {y:.2f})" for name, (x, y) in _ends(paths).items())
     return [
         charts.bands(
             charts.printed("train_loss"),
@@ -117,14 +122,7 @@ def optimizers(charts: Charts) -> list[Picture]:
             charts.printed("test_accuracy"),
             "The test accuracy of the three optimizers.", **axes,
         ),
-        charts.figure(
-            draw_paths(paths, CURVATURE),
-            f"An illustration, not a result: {STEPS} steps of the three optimizers in a valley of "
-            f"two weights, at a learning rate of {LEARNING_RATE}. SGD slows down on the flat "
-            "floor, momentum overshoots and turns, and Adam takes steps of similar length in both "
-            "directions. The cross is the minimum.",
-            f"The minimum is at (0, 0). After {STEPS} steps: {ends}.",
-        ),
+        _paths(charts),
         *charts.exercise(
             "momentum", "test_accuracy",
             "Exercise: is momentum more than a larger learning rate? Momentum, SGD, and SGD at a "
@@ -157,5 +155,19 @@ def optimizers(charts: Charts) -> list[Picture]:
     ]  # fmt: skip
 
 
-def _ends(paths: dict[str, NDArray[np.float32]]) -> dict[str, tuple[float, float]]:
-    return {name: (float(path[-1, 0]), float(path[-1, 1])) for name, path in paths.items()}
+def _paths(charts: Charts) -> Picture:
+    """The paths of the optimizers in a valley, and a point that walks along each."""
+    paths = optimizer_paths()
+    ends = ", ".join(f"{name} ({x:.2f}, {y:.2f})" for name, (*_, (x, y)) in paths.items())
+    figure = draw_paths(paths, CURVATURE)
+    picture = charts.figure(
+        figure,
+        f"An illustration, not a result: {STEPS} steps of the three optimizers in a valley of two "
+        f"weights, at a learning rate of {LEARNING_RATE}. SGD slows down on the flat floor, "
+        "momentum overshoots and turns, and Adam takes steps of similar length in both directions. "
+        "The cross is the minimum. The moving points take the same time for each step.",
+        f"The minimum is at (0, 0). After {STEPS} steps: {ends}.",
+    )
+    return replace(
+        picture, html=picture.html.replace("</svg>", moving_points(figure, paths) + "</svg>")
+    )

@@ -13,6 +13,8 @@ from dlvc.figures.bands import SIZE, add_legend, style_axes
 from dlvc.figures.palette import styles_of
 
 WINDOWS = 150  # of one curve, each with a minimum, a mean and a maximum
+POINTS = 72  # per inch, the unit of an SVG by matplotlib
+SECONDS = 12  # for a whole path
 LOWEST = 1e-4  # smaller losses are drawn at this height
 
 
@@ -93,3 +95,23 @@ def draw_paths(paths: Mapping[str, NDArray[np.float32]], curvature: tuple[float,
     axes.spines[["top", "right"]].set_visible(False)
     add_legend(figure, handles)
     return figure
+
+
+def moving_points(figure: Figure, paths: Mapping[str, NDArray[np.float32]]) -> str:
+    """SVG circles that walk along the paths of `draw_paths`, all with the same time per step.
+
+    `figure` must have been saved as SVG before, because that computes where its axes are.
+    """
+    (axes,) = figure.axes
+    height = figure.get_figheight() * POINTS
+    circles = ""
+    for (name, path), style in zip(paths.items(), styles_of(list(paths)), strict=True):
+        x, y = (axes.transData.transform(path) * POINTS / figure.dpi).T
+        moves = "".join(
+            f'<animate attributeName="{attribute}" dur="{SECONDS}s" repeatCount="indefinite" '
+            f'values="{";".join(f"{value:.1f}" for value in values)}"/>'
+            for attribute, values in (("cx", x), ("cy", height - y))
+        )
+        title = f"<title>{name}</title>"
+        circles += f'<circle class="moving" r="6" fill="{style.color}">{title}{moves}</circle>'
+    return circles

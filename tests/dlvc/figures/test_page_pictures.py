@@ -9,6 +9,7 @@ import pytest
 from dlvc.figures.bands import Band, draw_bands
 from dlvc.figures.diagram import Block, draw_network
 from dlvc.figures.inline import as_svg, style
+from dlvc.figures.networks import CURVATURE, STEPS, optimizer_paths
 from dlvc.figures.palette import STYLES
 from dlvc.figures.panels import (
     draw_activations,
@@ -20,7 +21,12 @@ from dlvc.figures.panels import (
     draw_projection,
     draw_samples,
 )
-from dlvc.figures.updates import draw_all_updates, draw_last_updates, draw_paths
+from dlvc.figures.updates import (
+    draw_all_updates,
+    draw_last_updates,
+    draw_paths,
+    moving_points,
+)
 
 RNG = np.random.default_rng(0)
 CLASSES = [f"class {letter}" for letter in "abcdefghi"] + ["immunohistochemistry"]
@@ -139,3 +145,23 @@ def test_before_and_after_and_difference_have_scales_of_their_own():
     assert re.findall(r">([^<]+)</text>", html) == [
         "before training", "after training", "initial − trained",
     ]  # fmt: skip
+
+
+def test_a_point_walks_along_each_path_of_an_optimizer():
+    """All begin where the paths begin, and one of SGD's positions is on its line in the SVG."""
+    paths = optimizer_paths()
+    figure = draw_paths(paths, CURVATURE)
+    svg = as_svg(figure, "chart-1", "paths")
+    circles = moving_points(figure, paths)
+    x, y = (
+        [
+            [float(value) for value in values.split(";")]
+            for values in re.findall(f'"{axis}".*?values="(.*?)"', circles)
+        ]
+        for axis in ("cx", "cy")
+    )
+    assert [len(steps) for steps in (*x, *y)] == [STEPS + 1] * 6
+    assert len({(xs[0], ys[0]) for xs, ys in zip(x, y, strict=True)}) == 1
+    drawn = [(float(a), float(b)) for a, b in re.findall(r"[ML] ([\d.]+) ([\d.]+)", svg)]
+    nearest = min(abs(a - x[0][1]) + abs(b - y[0][1]) for a, b in drawn)
+    assert nearest < 0.2
