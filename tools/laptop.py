@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dlvc.evidence.lectures import read_lectures
 from dlvc.evidence.outs import Evidence
-from dlvc.report.judge import judge
+from dlvc.report.judge import judge, judge_on_gpu
 from dlvc.report.page import WORDS, Row, rows_of
 from dlvc.report.published import PUBLISHED, Published
 from dvcview.files.artifacts import read_json, write_json
@@ -23,6 +23,7 @@ from dvcview.files.yaml_files import read_yaml
 from dvcview.project.params import flatten
 
 KEPT = Path("docs/laptop")
+GPU = Path("docs/gpu")
 LECTURES = Path("lectures.yaml")
 WHAT = (
     "params.yaml", "dvc.yaml", "dvc.lock", "benchmarks/rules.json", "data/*/summary.json",
@@ -50,7 +51,7 @@ def keep(project: Path) -> None:
 
 
 def published(project: Path) -> Published:
-    """The verdicts and the figures of a run.
+    """The verdicts and the figures of a run; the run in docs/gpu decides some claims.
 
     Some of the files that they come from are too large to be copied.
     """
@@ -61,7 +62,7 @@ def published(project: Path) -> Published:
             if row.seeds:
                 epochs = figures.setdefault(row.stage, {}).setdefault(row.metric, {})
                 epochs[str(row.epoch)] = row.ours
-    return Published(judge(evidence), figures)
+    return Published(judge(evidence) | judge_on_gpu(evidence, GPU), figures)
 
 
 def evidence_in(project: Path) -> Evidence:
