@@ -15,6 +15,7 @@ ARTIFACTS = "mlruns"  # the folder beside the database
 TIMEOUT = 60  # seconds to wait for another process that writes
 # Where MLflow's store has addresses of artifacts: tables and columns (MLflow 3).
 COLUMNS = (
+    ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
     ("model_versions", "source"),
@@ -42,7 +43,7 @@ def _relocate(database: Path, here: Path) -> None:
         if not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
             return  # MLflow has not created its tables yet
         found = store.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        old = {Path(_path(uri)) for (uri,) in found if uri.startswith("file://")}
+        old = {_path(uri) for (uri,) in found if uri.startswith("file://")}
         old = {folder for folder in old if folder.name == ARTIFACTS and folder != here}
         if not old:
             return
@@ -53,20 +54,18 @@ def _relocate(database: Path, here: Path) -> None:
 
 
 def _replace(store: sqlite3.Connection, old: Path, new: Path) -> None:
-    store.execute(
-        "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?",
-        (new.as_uri(), old.as_uri()),
-    )
     for table, column in COLUMNS:
         for (uri,) in store.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():  # noqa: S608
-            path = Path(_path(uri or ""))
+            path = _path(uri or "")
             if not path.is_relative_to(old):
                 continue
             moved = new / path.relative_to(old)
-            if moved.exists() or not path.exists():
+            if table == "experiments" or moved.exists() or not path.exists():
+                # The address of MLflow's experiment 0 is a path, and not a URI.
+                address = moved.as_uri() if uri.startswith("file://") else str(moved)
                 change = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608
-                store.execute(change, (moved.as_uri(), uri))
+                store.execute(change, (address, uri))
 
 
-def _path(uri: str) -> str:
-    return url2pathname(urlsplit(uri).path)
+def _path(uri: str) -> Path:
+    return Path(url2pathname(urlsplit(uri).path))
