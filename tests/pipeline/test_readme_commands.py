@@ -83,8 +83,8 @@ def test_make_ui_serves_mlflow_until_ctrl_c(done, port):
     os.killpg(server.pid, signal.SIGINT)
     address = f"MLflow: http://127.0.0.1:{port}/#/experiments (Ctrl-C stops it)\n"
     before, found, after = server.said(60).partition(address)
-    # No log of the request, and no warning of a library. `make` may say that it was interrupted and,
-    # below another `make`, which folder it enters.
+    # No log of the request, and no warning of a library. `make` may say that it was interrupted
+    # and, below another `make`, which folder it enters.
     assert found
     (moved,) = (line for line in before.splitlines() if not line.startswith("make"))
     assert moved.startswith("the project was moved or copied")
