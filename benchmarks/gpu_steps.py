@@ -69,7 +69,7 @@ class Setting:
 
     @property
     def size(self) -> int:
-        """The pixels to which photographs are enlarged: the lecture's 224."""
+        """The width in pixels to which photographs are enlarged; the lecture uses 224."""
         return 32 if self.small else 224
 
     @cached_property

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlvc.evidence.lectures import read_lectures
-from dlvc.evidence.outs import Evidence, Numbers
+from dlvc.evidence.outs import Evidence, mean_and_range
 
 HEAD = ("lecture", "training", "epoch", "the lecture prints", "test accuracy here")
 OTHER_IMAGES = "The {} are not the lectures', so the accuracies differ from theirs (README.md)."
@@ -45,12 +45,6 @@ def _rows(evidence: Evidence, stage: str | None) -> Iterator[tuple[str, tuple[st
                 lecture.names[name],
                 str(epoch),
                 f"{printed[epoch]:.1%}" if epoch in printed else "-",
-                _mean_and_range(curves.at("test_accuracy", epoch)),
+                mean_and_range(curves.at("test_accuracy", epoch), "{:.1%}".format),
             )
             yield lecture.data, row
-
-
-def _mean_and_range(values: Numbers) -> str:
-    """The mean of all seeds; with several seeds also the lowest and the highest value."""
-    text = f"{values.mean():.1%}"
-    return f"{text} ({values.min():.1%} to {values.max():.1%})" if len(values) > 1 else text

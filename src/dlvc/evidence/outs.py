@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -165,6 +165,18 @@ class Evidence:
         if file not in self._curves:
             self._curves[file] = read_curves(self.root, file)
         return self._curves[file]
+
+
+def mean_and_range(values: Numbers, to_text: Callable[[float], str]) -> str:
+    """The mean of all seeds as text; with several seeds also the lowest and the highest value.
+
+    >>> mean_and_range(np.array([0.25, 0.75]), "{:.0%}".format)
+    '50% (25% to 75%)'
+    """
+    text = to_text(values.mean())
+    if len(values) == 1:
+        return text
+    return f"{text} ({to_text(values.min())} to {to_text(values.max())})"
 
 
 def is_like(summary: Mapping[str, Any], original: str, classes: Sequence[str]) -> bool:

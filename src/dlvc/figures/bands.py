@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +24,10 @@ from dlvc.figures.palette import OTHER, styles_of
 MAX_POINTS = 300  # per curve; at the size of the figure more points look the same
 # At this size a phone shows the text, which has 10 points, with 10 pixels.
 SIZE = (4.9, 3.5)
+# The lecture's values: open markers.
+PRINTED: dict[str, Any] = {
+    "linestyle": "", "markersize": 10, "fillstyle": "none", "markeredgewidth": 1.6,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ def draw_bands(
         )  # fmt: skip
         if band.printed:
             axes.plot(
-                list(band.printed), list(band.printed.values()), color=color, linestyle="",
-                marker=marker, markersize=10, fillstyle="none", markeredgewidth=1.6,
+                list(band.printed), list(band.printed.values()), color=color, marker=marker,
+                **PRINTED,
             )  # fmt: skip
     if logarithmic:
         axes.set_xscale("log")
@@ -78,8 +83,8 @@ def draw_bands(
     if any(band.printed for band in bands):
         style = styles[0] if len(bands) == 1 else OTHER
         handles += axes.plot(
-            [], [], label="printed in the lecture", color=style.color, linestyle="",
-            marker=style.marker, markersize=10, fillstyle="none", markeredgewidth=1.6,
+            [], [], label="printed in the lecture", color=style.color, marker=style.marker,
+            **PRINTED,
         )  # fmt: skip
     add_legend(figure, handles)
     return figure

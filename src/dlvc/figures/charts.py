@@ -86,12 +86,11 @@ class Charts:
 
 
 def _last_value(one: Band, *, percent: bool) -> str:
-    value = float(one.y[:, -1].mean())
-    found = f"{100 * value:.1f} %" if percent else f"{value:#.3g}"
-    text = f"{one.label} {found}"
+    def to_text(value: float) -> str:
+        return f"{100 * value:.1f} %" if percent else f"{value:#.3g}"
+
+    text = f"{one.label} {to_text(float(one.y[:, -1].mean()))}"
     if one.printed:
         epoch = max(one.printed)
-        printed = one.printed[epoch]
-        shown = f"{100 * printed:.1f} %" if percent else f"{printed:#.3g}"
-        text += f" (the lecture prints {shown} for epoch {epoch})"
+        text += f" (the lecture prints {to_text(one.printed[epoch])} for epoch {epoch})"
     return text

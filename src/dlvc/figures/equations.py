@@ -27,12 +27,15 @@ COMMANDS = {
 }  # fmt: skip
 
 
-def equations_of(number: str) -> list[Picture]:
-    """The equations of a lecture, with their LaTeX as the text for screen readers."""
-    return [
-        Picture(as_svg(entry["latex"]), entry["name"], entry["latex"], EQUATION)
-        for entry in read_yaml(EQUATIONS)[number]
-    ]
+def read_equations() -> dict[str, list[Picture]]:
+    """The equations by lecture, with their LaTeX as the text for screen readers."""
+    return {
+        number: [
+            Picture(as_svg(entry["latex"]), entry["name"], entry["latex"], EQUATION)
+            for entry in entries
+        ]
+        for number, entries in read_yaml(EQUATIONS).items()
+    }
 
 
 def as_svg(latex: str) -> str:

@@ -13,6 +13,15 @@ GAP = "#56B4E9"  # between gray pictures, which do not have this colour
 HIGHLIGHT = "#2477C9"  # a selected part of the data
 
 
+def rgb(color: str) -> list[int]:
+    """The red, green and blue of a colour, each 0 to 255.
+
+    >>> rgb("#56B4E9")
+    [86, 180, 233]
+    """
+    return [int(color[start : start + 2], 16) for start in (1, 3, 5)]
+
+
 class Style(NamedTuple):
     """How a curve is drawn; `line` is a matplotlib linestyle."""
 
@@ -74,6 +83,6 @@ def styles_of(labels: Sequence[str]) -> list[Style]:
 
 def _mix(color: str, shade: float) -> str:
     target = 255 if shade > 0 else 0
-    channels = (int(color[start : start + 2], 16) for start in (1, 3, 5))
+    channels = rgb(color)
     mixed = (round(value + (target - value) * abs(shade)) for value in channels)
     return "#" + "".join(f"{value:02X}" for value in mixed)

@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from dlvc.figures.drawing import TEXT, WIDTH, Drawing, as_gray, shorten, tiles
-from dlvc.figures.palette import HIGHLIGHT
+from dlvc.figures.palette import HIGHLIGHT, rgb
 
 MOST_CLASSES = 12  # further classes are not shown, or have no numbers
 INK, PAPER = "#1B1B1B", "#F7F9FB"  # of matrices, whose cells are opaque in the dark, too
@@ -164,8 +164,7 @@ def _blend(value: float) -> list[int]:
     """The RGB of a colour between paper (0) and dark blue (1) or dark red (-1)."""
     end = (0, 72, 140) if value > 0 else (150, 45, 10)
     share = min(abs(value), 1.0) ** 0.7
-    start = (int(PAPER[place : place + 2], 16) for place in (1, 3, 5))
-    return [round(one + (two - one) * share) for one, two in zip(start, end, strict=True)]
+    return [round(one + (two - one) * share) for one, two in zip(rgb(PAPER), end, strict=True)]
 
 
 def draw_projection(
@@ -188,12 +187,11 @@ def draw_projection(
     shown = [shorten(name, 12) for name in classes[:MOST_CLASSES]]
     columns = min(5, len(shown))
     width = (WIDTH - 8 * (columns - 1)) / columns
-    accent = [int(HIGHLIGHT[place : place + 2], 16) for place in (1, 3, 5)]
     for label, name in enumerate(shown):
         pixels = np.zeros((size, size, 4), np.uint8)
         pixels[size - 1 - cells[:, 1], cells[:, 0]] = (128, 128, 128, 90)
         own = cells[labels == label]
-        pixels[size - 1 - own[:, 1], own[:, 0]] = (*accent, 255)
+        pixels[size - 1 - own[:, 1], own[:, 0]] = (*rgb(HIGHLIGHT), 255)
         x, y = label % columns * (width + 8), label // columns * (width + 24)
         drawing.text(x, y + TEXT, name)
         drawing.box(x, y + 14, width, width, "#888888", opacity=0.08)

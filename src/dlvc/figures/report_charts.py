@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Evidence
 from dlvc.figures.charts import Charts
-from dlvc.figures.equations import equations_of
+from dlvc.figures.equations import read_equations
 from dlvc.figures.inline import Picture, style
 from dlvc.figures.lectures_cnn import densenet, lenet
 from dlvc.figures.lectures_features import features, perceptron
@@ -25,12 +25,13 @@ LECTURES: dict[str, Callable[[Charts], list[Picture]]] = {
 
 def draw_charts(evidence: Evidence, lectures: Sequence[Lecture]) -> dict[str, list[dict[str, str]]]:
     """The HTML and the texts of each equation and picture, by the number of the lecture."""
+    equations = read_equations()
     with style():
         return {
             lecture.number: [
                 vars(picture)
                 for picture in (
-                    *equations_of(lecture.number),
+                    *equations[lecture.number],
                     *LECTURES[lecture.number](Charts(evidence, lecture)),
                 )
             ]

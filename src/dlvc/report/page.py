@@ -1,7 +1,7 @@
 """The report as one self-contained HTML file: no JavaScript, and it works offline.
 
-A verdict on other images than the lecture's must mislead nobody. If this run does not have the
-images of a lecture, the page shows the published run's verdicts, and this run's muted beside them.
+The verdicts that count are those on the lectures' images. If this run does not have the images of a
+lecture, the page shows the published run's verdicts, and this run's verdicts muted beside them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from dlvc.evidence.gpu import read_gpu_run
 from dlvc.evidence.lectures import Lecture
-from dlvc.evidence.outs import Evidence
+from dlvc.evidence.outs import Evidence, mean_and_range
 from dlvc.report.published import Published
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict, join
 from dvcview.files.yaml_files import read_yaml
@@ -70,6 +70,7 @@ def build_page(
     )  # fmt: skip
     environment.filters["code"] = code_elements
     environment.filters["file"] = lambda name: f"../{name}"
+    explanations = read_yaml(HERE / "explanations.yaml")
     images = {name: evidence.images(name) for name in ("digits", "photos")}
     own = {lecture.number: evidence.has_lectures_images(lecture.data) for lecture in lectures}
     leading = {
@@ -80,7 +81,14 @@ def build_page(
     counts = Counter(verdict.word for verdict in leading.values())
     return environment.get_template("page.html.j2").render(
         lectures=[
-            _section(evidence, lecture, charts[lecture.number], published, own=own[lecture.number])
+            _section(
+                evidence,
+                lecture,
+                explanations[lecture.number],
+                charts[lecture.number],
+                published,
+                own=own[lecture.number],
+            )
             for lecture in lectures
         ],
         verdicts=verdicts,
@@ -105,6 +113,7 @@ def build_page(
 def _section(
     evidence: Evidence,
     lecture: Lecture,
+    explanation: Mapping[str, Any],
     charts: Sequence[Mapping[str, Any]],
     published: Published,
     *,
@@ -119,7 +128,7 @@ def _section(
     last = {(row.stage, row.metric): row for row in rows if "accuracy" in row.metric}
     return {
         "number": lecture.number,
-        "explanation": read_yaml(HERE / "explanations.yaml")[lecture.number],
+        "explanation": explanation,
         "has_own_images": own,
         "remark": remark_on(evidence, lecture),
         "equations": pictures.pop("equation"),
@@ -182,9 +191,7 @@ def rows_of(evidence: Evidence, lecture: Lecture) -> Iterator[Row]:
                 found, seeds = "–", 0
                 if epoch <= curves.epochs:
                     values = curves.at(quantity, epoch)
-                    found, seeds = to_text(values.mean()), len(values)
-                    if seeds > 1:
-                        found += f" ({to_text(values.min())} to {to_text(values.max())})"
+                    found, seeds = mean_and_range(values, to_text), len(values)
                 yield Row(
                     stage, lecture.names[stage], quantity, epoch, to_text(printed), found, seeds,
                     curves.file,

@@ -77,7 +77,7 @@ class Displays:
 
     @property
     def named(self) -> list[Experiment]:
-        """The experiments of the file, in its order."""
+        """The experiments that the file names, in the order of the file."""
         return list(dict.fromkeys(display.experiment for display in self._displays.values()))
 
     @property

@@ -1,7 +1,7 @@
 """What tells the runs of one stage apart: their names, and which of them dvc.lock has now.
 
-The name of a run is the name of its stage, then each parameter whose value differs from the one in
-the committed params.yaml: `LeNet · epochs=11`. It changes when another value is committed.
+A run has the name of its stage, followed by each parameter whose value differs from the one in the
+committed params.yaml: `LeNet · epochs=11`. It changes when another value is committed.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def variant_params(stage: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def label_runs(run_store: RunStore, current: Collection[str] | None) -> None:
-    """Name every run by what is committed now, and mark the runs whose states dvc.lock has.
+    """Give each run its name, compared with what is committed now, and mark the current runs.
 
     Args:
         run_store: the MLflow store.
