@@ -33,15 +33,20 @@ from dvcview.errors import UserError, first_line
 from dvcview.files.artifacts import read_json, write_json
 
 # The units of each step, and the most seconds that it may take; in the order of their worth. The
-# first three fit into one call, and the others into a second one.
+# steps up to `resnet` fit into one call, and the others into a second one.
 STEPS: dict[str, tuple[Callable[[Setting], Units], int]] = {
-    "equality": (gpu_steps.equality, 50),
-    "speed": (gpu_steps.speed, 140),
-    "bfloat16": (gpu_steps.bfloat16, 350),
-    "memory": (gpu_steps.memory, 30),
+    "equality": (gpu_steps.equality, 40),
+    "speed": (gpu_steps.speed, 110),
+    "bfloat16": (gpu_steps.bfloat16, 300),
+    "resnet": (gpu_steps.resnet, 90),
     "rules": (gpu_steps.rules, 60),
-    "updates": (gpu_steps.updates, 70),
-    "float32": (gpu_steps.float32, 80),
+    "updates": (gpu_steps.updates, 80),
+    "sgd": (gpu_steps.sgd, 70),
+    "memory": (gpu_steps.memory, 30),
+    "float32": (gpu_steps.float32, 70),
+    "seeds": (gpu_steps.seeds, 250),
+    "torchvision": (gpu_steps.torchvision, 100),
+    "gray": (gpu_steps.gray_photographs, 80),
 }
 SECONDS = 540  # of a call
 RESULTS = Path("docs/gpu")  # the report reads them

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
-from torchvision.models import densenet121, resnet18, resnet50, vgg16
+from torchvision.models import densenet121, resnet18, resnet34, resnet50, vgg16
 
 from benchmarks.gpu_loop import GraphedEpoch
 from benchmarks.lecture_loops import once_a_batch, once_a_sample, once_an_epoch
@@ -31,9 +31,11 @@ from dlvc.models.costs import cost
 from dlvc.models.densenet import DenseNet121
 from dlvc.models.lenet import LeNet
 from dlvc.models.mlp.network import MLP
-from dlvc.training.evaluation import LossFunction
+from dlvc.models.resnet import ResNet18
+from dlvc.training.evaluation import LossFunction, evaluate_batches, evaluation_state
 from dlvc.training.initialization import init_model
 from dlvc.training.loop import fit, train_one_epoch
+from dlvc.training.metrics import Evaluation
 from dlvc.training.optimizers import SGD, Adam
 from dlvc.training.results import curve_rows
 from dlvc.training.runtime import Runtime
@@ -241,14 +243,14 @@ def speed(setting: Setting) -> Units:
     if setting.device.type == "cuda":
         ways[1:] = [
             ("bfloat16", LAST, "graph", BATCH),
+            ("bfloat16", LAST, "compiled", BATCH),
             ("tf32", LAST, "graph", BATCH),
             ("float32", LAST, "graph", BATCH),
+            ("bfloat16", LAST, "graph", 128),
             ("float32", LAST, "eager", BATCH),
             ("tf32", LAST, "eager", BATCH),
             ("bfloat16", LAST, "eager", 128),
-            ("bfloat16", LAST, "graph", 128),
             ("bfloat16", CONTIGUOUS, "graph", BATCH),
-            ("bfloat16", LAST, "compiled", BATCH),
             ("float32", CONTIGUOUS, "graph", BATCH),
             ("tf32", LAST, "graph", 128),
             ("float32", LAST, "graph", 128),
@@ -298,38 +300,97 @@ def epoch_in(mode: str) -> Callable[..., Iterator[None]]:
     return train_one_epoch if mode == "eager" else GraphedEpoch(compile=mode == "compiled")
 
 
-def bfloat16(setting: Setting) -> Units:
-    """Lecture 40's training; the seeds after the first take the mode that `speed` found fastest."""
-    mode = "graph" if setting.device.type == "cuda" else "eager"
+def fastest_mode(setting: Setting) -> str:
+    """The mode that `speed` found fastest in bfloat16 for the lecture's batches."""
     file = setting.out / "speed.json"
     found = read_json(file) if file.exists() else {}
-    for seed in SEEDS[:1] if setting.small else SEEDS:
-        epochs = 2 if setting.small else EPOCHS
-        yield f"seed {seed}", partial(train_densenet, setting, "bfloat16", mode, epochs, seed)
-        rates = {
-            other: found[way]["rows"][0]["images_per_second"]
-            for other in ("graph", "compiled")
-            if (way := f"bfloat16, channels_last, {other}, {BATCH}") in found
-            and found[way]["ended"] == "complete"
-        }
-        mode = max(rates, key=lambda other: rates[other], default=mode)
+    rates = {
+        mode: found[way]["rows"][0]["images_per_second"]
+        for mode in ("eager", "graph", "compiled")
+        if (way := f"bfloat16, channels_last, {mode}, {BATCH}") in found
+        and found[way]["ended"] == "complete"
+    }
+    return max(rates, key=lambda mode: rates[mode], default="eager")
+
+
+def bfloat16(setting: Setting) -> Units:
+    """Lecture 40's training."""
+    yield f"seed {SEEDS[0]}", train_lecture_densenet(setting, "bfloat16", SEEDS[0])
+
+
+def seeds(setting: Setting) -> Units:
+    """Lecture 40's training from further seeds."""
+    for seed in SEEDS[1:2] if setting.small else SEEDS[1:]:
+        yield f"seed {seed}", train_lecture_densenet(setting, "seeds", seed)
+
+
+def train_lecture_densenet(setting: Setting, step: str, seed: int) -> Callable[[], Iterator[Row]]:
+    """Lecture 40's training, in the fastest mode."""
+    model_fn, mode = partial(lecture_densenet, setting.size), fastest_mode(setting)
+    epochs = 2 if setting.small else EPOCHS
+    return partial(train_photographs, setting, step, model_fn, mode, epochs, seed)
+
+
+def resnet(setting: Setting) -> Units:
+    """ResNet-18, trained as DenseNet is (claim 40-2)."""
+    model_fn, mode = partial(ResNet18, setting.size), fastest_mode(setting)
+    epochs, seed = 2 if setting.small else EPOCHS, SEEDS[0]
+    one = partial(train_photographs, setting, "resnet", model_fn, mode, epochs, seed)
+    yield f"seed {seed}", one
+
+
+def torchvision(setting: Setting) -> Units:
+    """Lecture 40's training from torchvision's initial weights of today."""
+    model_fn, mode = partial(DenseNet121, setting.size), fastest_mode(setting)
+    epochs, seed = 2 if setting.small else 4, SEEDS[0]
+    one = partial(train_photographs, setting, "torchvision", model_fn, mode, epochs, seed)
+    yield f"seed {seed}", one
+
+
+def gray_photographs(setting: Setting) -> Units:
+    """Lecture 40's training on gray images, a control for claim 40-5."""
+    model_fn, mode = partial(lecture_densenet, setting.size), fastest_mode(setting)
+    epochs, seed = 1 if setting.small else 3, SEEDS[0]
+    yield f"seed {seed}", partial(train_photographs, setting, "gray", model_fn, mode, epochs, seed)
+
+
+def gray(samples: Samples) -> Samples:
+    """The mean of red, green and blue in each of the three channels."""
+    mean = samples.images.float().mean(-1, keepdim=True).round().to(torch.uint8)
+    return Samples(mean.expand_as(samples.images).contiguous(), samples.labels)
 
 
 def float32(setting: Setting) -> Units:
     """One epoch of lecture 40's training."""
+    model_fn = partial(lecture_densenet, setting.size)
     mode = "graph" if setting.device.type == "cuda" else "eager"
-    yield f"seed {SEEDS[0]}", partial(train_densenet, setting, "float32", mode, 1, SEEDS[0])
+    one = partial(train_photographs, setting, "float32", model_fn, mode, 1, SEEDS[0])
+    yield f"seed {SEEDS[0]}", one
 
 
-def train_densenet(
-    setting: Setting, precision: str, mode: str, epochs: int, seed: int
+def train_photographs(
+    setting: Setting,
+    step: str,
+    model_fn: Callable[[], DenseNet121 | ResNet18],
+    mode: str,
+    epochs: int,
+    seed: int,
 ) -> Iterator[Row]:
-    """Lecture 40's training; one row per epoch. Writes the first kernels before and after it."""
+    """Lecture 40's training of a model, in bfloat16 but in the step `float32`; a row per epoch.
+
+    `train_loss_after` and `train_accuracy_after` are those of the first 10,000 training images
+    after the epoch, computed as for the test images. `lost` and `gained` count the test images
+    whose answer was right after the epoch before and is wrong now, and the reverse. For
+    DenseNet-121 the first kernels before and after the training are written, too.
+    """
     train, test = setting.photographs
-    model = setting.runtime(precision).prepare(
-        init_model(partial(lecture_densenet, setting.size), seed)
-    )
-    before = model.conv0.detach().cpu().numpy().copy()
+    if step == "gray":
+        train, test = (gray(samples) for samples in (train, test))
+    first = Samples(train.images[: len(test)], train.labels[: len(test)])
+    precision = "float32" if step == "float32" else "bfloat16"
+    model = setting.runtime(precision).prepare(init_model(model_fn, seed))
+    kernels = model.conv0 if isinstance(model, DenseNet121) else None
+    before = None if kernels is None else kernels.detach().cpu().numpy().copy()
     epoch, seconds = epoch_in(mode), 0.0
 
     def timed(*arguments: Any, **options: Any) -> Iterator[None]:
@@ -339,56 +400,83 @@ def train_densenet(
         setting.synchronize()
         seconds = time.perf_counter() - began
 
-    began = time.perf_counter()
+    began, was_right = time.perf_counter(), torch.zeros(0)
     for result in fit(
         model, F.nll_loss, Adam(model.parameters(), RATE), train, test, epochs=epochs,
         batch_size=BATCH, generator=torch.Generator().manual_seed(seed), one_epoch=timed,
     ):  # fmt: skip
         (row,) = curve_rows([result], lecture_scale=True)
         times = {"training_seconds": seconds, "seconds": time.perf_counter() - began}
-        after = model.conv0.detach().cpu().numpy()
-        # (2, 64, 7, 7, 3), as the stage `densenet` writes them
-        write_npy(
-            setting.out / f"{precision}_conv0_seed{seed}.npy",
-            np.stack([before, after]).transpose(0, 1, 3, 4, 2),
-        )
-        yield {"mode": mode, **row, **times}
+        of_train, of_test = evaluation_state(first), evaluation_state(test)
+        list(evaluate_batches(model, F.nll_loss, first, of_train))
+        list(evaluate_batches(model, F.nll_loss, test, of_test))
+        after = Evaluation.from_state(of_train, first)
+        right = of_test.predicted == test.labels
+        changed: dict[str, Any] = {"lost": 0, "gained": 0}
+        if result.epoch > 1:
+            changed["lost"] = int((was_right & ~right).sum())
+            changed["gained"] = int((~was_right & right).sum())
+        was_right = right
+        if kernels is not None and before is not None:
+            # (2, 64, 7, 7, 3), as the stage `densenet` writes them
+            pair = np.stack([before, kernels.detach().cpu().numpy()])
+            file = setting.out / f"{step}_conv0_seed{seed}.npy"
+            write_npy(file, pair.transpose(0, 1, 3, 4, 2))
+        yield {
+            "mode": mode, **row, **times, **changed,
+            "train_loss_after": after.loss, "train_accuracy_after": after.accuracy,
+        }  # fmt: skip
         began = time.perf_counter()
 
 
 def memory(setting: Setting) -> Units:
-    """The peak memory of a training in float32, measured on a GPU, and counted (claim 40-6)."""
+    """The memory and the time of a training in float32 (claims 40-6, 40-7 and 40-8)."""
     for name, model_fn in {
-        "DenseNet-121": densenet121, "ResNet-18": resnet18, "ResNet-50": resnet50, "VGG-16": vgg16,
+        "DenseNet-121": densenet121, "ResNet-18": resnet18, "ResNet-34": resnet34,
+        "ResNet-50": resnet50, "VGG-16": vgg16,
     }.items():  # fmt: skip
-        yield name, partial(peak_memory, setting, name, model_fn)
+        yield name, partial(cost_of_update, setting, name, model_fn)
 
 
-def peak_memory(
+def cost_of_update(
     setting: Setting, name: str, model_fn: Callable[[], nn.Module]
 ) -> Iterator[dict[str, Any]]:
-    """The counted costs of one model and, on a GPU, the peak memory of two updates."""
+    """The counted costs of one model and, on a GPU, the memory and the time of its updates.
+
+    `parameter_memory` is what remains after an update: the parameters and Adam's two means.
+    `activation_memory` is what a forward pass adds and the backward pass needs. `peak_memory` is
+    the most that the GPU held at once. All are in bytes. `seconds_of_update` is a median.
+    """
     size, device = setting.size, setting.device
     counted = cost(name, model_fn, torch.zeros(3, 3, size, size, device="meta"))
     row: dict[str, Any] = {**asdict(counted), "batch_size": BATCH}
     if device.type == "cuda":
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
         model = setting.runtime("float32").prepare(model_fn())
         optimizer = Adam(model.parameters(), RATE)
         inputs = torch.rand(BATCH, 3, size, size, device=device)
         labels = torch.zeros(BATCH, dtype=torch.int64, device=device)
-        for _ in range(2):
-            F.cross_entropy(model(inputs), labels).backward()  # type: ignore[no-untyped-call]
+        seconds = []
+        for _ in range(WARM_UP + 20):
+            torch.cuda.reset_peak_memory_stats()
+            row["parameter_memory"] = torch.cuda.memory_allocated()
+            began = time.perf_counter()
+            loss = F.cross_entropy(model(inputs), labels)
+            row["activation_memory"] = torch.cuda.memory_allocated() - row["parameter_memory"]
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
-        row["peak_bytes"] = torch.cuda.max_memory_allocated()
+            del loss
+            torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - began)
+        row["peak_memory"] = torch.cuda.max_memory_allocated()
+        row["seconds_of_update"] = float(np.median(seconds[WARM_UP:]))
     yield row
 
 
 def rules(setting: Setting) -> Units:
     """The seconds of an epoch of lecture 24's rules in the lecture's own loop, in turns."""
-    for turn in range(1 if setting.small else 3):
+    for turn in range(1 if setting.small else 5):
         for rule in ("per_epoch", "per_batch", "per_sample"):
             yield f"turn {turn + 1}, {rule}", partial(lecture_epoch, setting, rule)
 
@@ -397,7 +485,7 @@ def lecture_epoch(setting: Setting, rule: str) -> Iterator[Row]:
     """The seconds of an epoch, or of a share of it for updates per sample."""
     data, device = setting.mnist, setting.device
     images = len(data.train_labels)
-    updates = 100 if setting.small else 10_000  # of the 60,000 of lecture 24c
+    updates = 100 if setting.small else 5000  # of the 60,000 of lecture 24c
     began = time.perf_counter()
     if rule == "per_sample":
         once_a_sample(data, updates, device=device)
@@ -411,22 +499,42 @@ def lecture_epoch(setting: Setting, rule: str) -> Iterator[Row]:
 
 
 def updates(setting: Setting) -> Units:
-    """The per-epoch rule for 6,000 updates on all images, and the per-batch rule for ten epochs.
+    """Lecture 24's per-epoch and per-batch rules on all images (claim 24-4).
 
-    Claim 24-4: both rules are equally accurate after 600 and after 6,000 updates.
+    After 600 and 1,200 updates from three seeds, and after 6,000 from one.
     """
-    yield "per_epoch, seed 24", partial(train_mlp, setting, 6000, len(setting.mnist.train_labels))
-    yield "per_batch, seed 24", partial(train_mlp, setting, 10, 100)
+    images, optimizer_fn = len(setting.mnist.train_labels), partial(SGD, learning_rate=0.1)
+    for seed, updates in ((24, 6000), (25, 1200), (26, 1200)):
+        train = partial(train_digits, setting, optimizer_fn, seed)
+        yield f"per_batch, seed {seed}", partial(train, 10, 100)
+        yield f"per_epoch, seed {seed}", partial(train, updates, images)
 
 
-def train_mlp(setting: Setting, epochs: int, batch_size: int) -> Iterator[Row]:
-    """The curve of lecture 24's network: its first ten epochs, and every hundredth."""
+def sgd(setting: Setting) -> Units:
+    """Lecture 25: a thousand epochs with SGD, and ten with Adam, on all images (claim 25-2)."""
+    mode = "graph" if setting.device.type == "cuda" else "eager"
+    for name, optimizer_fn, epochs in (("Adam", Adam, 10), ("SGD", SGD, 1000)):
+        train = partial(train_digits, setting, partial(optimizer_fn, learning_rate=RATE), 25)
+        yield f"{name}, seed 25", partial(train, epochs, 100, epoch_in(mode))
+
+
+def train_digits(
+    setting: Setting,
+    optimizer_fn: Callable[..., Any],
+    seed: int,
+    epochs: int,
+    batch_size: int,
+    one_epoch: Callable[..., Iterator[None]] = train_one_epoch,
+) -> Iterator[Row]:
+    """The curve of lectures 24 and 25's network: its first ten epochs, and every hundredth."""
     train, test = setting.digits()
-    model = setting.runtime("float32").prepare(init_model(MLP, 24))
+    model = setting.runtime("float32").prepare(init_model(MLP, seed))
     for result in fit(
-        model, F.cross_entropy, SGD(model.parameters(), 0.1), train, test,
+        model, F.cross_entropy, optimizer_fn(model.parameters()), train, test,
         epochs=2 if setting.small else epochs, batch_size=batch_size,
-        generator=torch.Generator().manual_seed(24),
+        # One batch has the same gradient in any order.
+        shuffle=batch_size < len(train), generator=torch.Generator().manual_seed(seed),
+        one_epoch=one_epoch,
     ):  # fmt: skip
         if result.epoch <= 10 or result.epoch % 100 == 0:
             (row,) = curve_rows([result], lecture_scale=False)
