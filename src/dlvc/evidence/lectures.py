@@ -31,13 +31,15 @@ class Lecture:
     """One lecture.
 
     `printed` holds the lecture's figures by stage, metric and epoch (counted from 1). `seconds`
-    holds the printed duration of an epoch by stage. Both contain only the stages that have such
-    values. `names` holds the names of the runs by stage.
+    holds the printed duration of each epoch by stage and epoch, and `total_seconds` that of the
+    whole training by stage. All three contain only the stages that have such values. `names` holds
+    the names of the runs by stage.
     """
 
     title: str
     printed: Mapping[str, Mapping[str, Mapping[int, float]]]
-    seconds: Mapping[str, float]
+    seconds: Mapping[str, Mapping[int, float]]
+    total_seconds: Mapping[str, float]
     names: Mapping[str, str]
     claims: tuple[Claim, ...]
 
@@ -63,6 +65,7 @@ def read_lectures(path: Path) -> list[Lecture]:
                     entry["experiment"],
                     _values_by_stage(stages, "figures"),
                     _values_by_stage(stages, "seconds"),
+                    _values_by_stage(stages, "total_seconds"),
                     {name: stage["run"] for name, stage in stages.items()},
                     tuple(
                         Claim(name, claim["says"], claim["test"], claim.get("amended", ""))
