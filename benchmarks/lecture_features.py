@@ -14,7 +14,7 @@ PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "energy", "correlation
 def energy_and_entropy(values: NDArray[np.generic]) -> dict[str, float]:
     """Of the histogram of a map's values, in eight bins.
 
-    The notebook multiplies 0 by log 0 where a bin is empty, and has NaN; here an empty bin adds 0.
+    Where a bin is empty, the notebook has 0 · log 0 = NaN, which its `nansum` leaves out.
     """
     p = np.histogram(values, 8)[0] / values.size
     p = p[p > 0]

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dlvc.evidence.lectures import read_lectures
+from dlvc.evidence.gpu import read_gpu_run
+from dlvc.evidence.lectures import printed_figures, read_lectures
 from dlvc.evidence.outs import Evidence
-from dlvc.report.judge import judge, judge_on_gpu
+from dlvc.report.judge import judge
 from dlvc.report.page import WORDS, Row, rows_of
 from dlvc.report.published import PUBLISHED, Published
 from dvcview.files.artifacts import read_json, write_json
@@ -62,13 +63,15 @@ def published(project: Path) -> Published:
             if row.seeds:
                 epochs = figures.setdefault(row.stage, {}).setdefault(row.metric, {})
                 epochs[str(row.epoch)] = row.ours
-    return Published(judge(evidence) | judge_on_gpu(evidence, GPU), figures)
+    return Published(judge(evidence), figures)
 
 
 def evidence_in(project: Path) -> Evidence:
     """The outs of a run. Its params.yaml is not checked, because it may have an older schema."""
     params = flatten(read_yaml(project / "params.yaml"))
-    return Evidence(project, params, read_json(project / "benchmarks/rules.json"))
+    times = read_json(project / "benchmarks/rules.json")
+    printed = printed_figures(read_lectures(LECTURES))
+    return Evidence(project, params, times, printed, read_gpu_run(GPU))
 
 
 def figures(project: Path) -> str:

@@ -18,7 +18,7 @@ def summarize_run(root: Path, stage: str | None) -> str:
     If they have no epoch in common, the row is about the last epoch of this run. With a `stage`,
     the table has only its trainings; the text is empty if it has none.
     """
-    evidence = Evidence(root, {}, {})
+    evidence = Evidence(root, {}, {}, {})
     found = list(_rows(evidence, stage))
     if not found:
         return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,85 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlvc.evidence.curves import Curves, Numbers, read_curves
+from dlvc.evidence.gpu import GpuRun
 from dvcview.files.artifacts import read_csv, read_json, readable
 
-Numbers = NDArray[np.float64]
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 LECTURES_IMAGES = {"MNIST": (60_000, 10_000), "CIFAR-10": (50_000, 10_000)}
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One training with one seed. Each column `(epochs,)` has one number per epoch."""
-
-    training: str
-    seed: int
-    columns: Mapping[str, Numbers]
-
-    def __getitem__(self, column: str) -> Numbers:
-        return self.columns[column]
-
-    def __len__(self) -> int:
-        return len(self.columns["epoch"])
-
-
-@dataclass(frozen=True)
-class Curves:
-    """The same training with several seeds; `file` is the CSV file that holds the curves."""
-
-    file: str
-    curves: tuple[Curve, ...]
-
-    def __iter__(self) -> Any:
-        return iter(self.curves)
-
-    def __len__(self) -> int:
-        return len(self.curves)
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs that all seeds have; 0 without curves."""
-        return min(map(len, self.curves), default=0)
-
-    def of(self, training: str) -> Curves:
-        """The curves of one of an exercise's trainings."""
-        selected = (curve for curve in self.curves if curve.training == training)
-        return Curves(self.file, tuple(selected))
-
-    def at(self, column: str, epoch: int) -> Numbers:
-        """A column after an epoch, `(seeds,)`. Epochs are counted from 1; -1 is the last one."""
-        index = epoch - 1 if epoch > 0 else epoch
-        return np.array([curve[column][index] for curve in self.curves])
-
-    def last(self, column: str) -> Numbers:
-        """A column after the last epoch, `(seeds,)`."""
-        return self.at(column, -1)
-
-    def stack(self, column: str) -> Numbers:
-        """A column over the epochs that all seeds have, `(seeds, epochs)`."""
-        return np.stack([curve[column][: self.epochs] for curve in self.curves])
-
-
-def read_curves(root: Path, file: str) -> Curves:
-    """Read a stage's seeds.csv or an exercise's trainings.csv."""
-    groups: dict[tuple[str, int], list[dict[str, str]]] = {}
-    for row in read_csv(root / file):
-        groups.setdefault((row.pop("training", ""), int(row.pop("seed"))), []).append(row)
-    return Curves(
-        file,
-        tuple(
-            Curve(name, seed, {key: np.array([float(row[key]) for row in rows]) for key in rows[0]})
-            for (name, seed), rows in groups.items()
-        ),
-    )
-
-
-def read_columns(file: Path) -> dict[str, Numbers]:
-    """Read a stage's curves.csv: each column `(epochs,)` by its name."""
-    rows = read_csv(file)
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
 
 
 def read_confusion(file: Path) -> tuple[list[str], NDArray[np.int64]]:
@@ -101,13 +29,24 @@ def read_confusion(file: Path) -> tuple[list[str], NDArray[np.int64]]:
 class Evidence:
     """The outs in a project's folder `root`. Files are read on demand.
 
-    `params` has the values of params.yaml by flat name. `times` is benchmarks/rules.json.
+    `params` has the values of params.yaml by flat name. `times` is benchmarks/rules.json. `printed`
+    has the lectures' figures, as `dlvc.evidence.lectures.printed_figures` returns them. `gpu` is
+    the run on a GPU, or None if it does not count as evidence.
     """
 
-    def __init__(self, root: Path, params: Mapping[str, Any], times: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        params: Mapping[str, Any],
+        times: Mapping[str, Any],
+        printed: Mapping[str, Mapping[str, Mapping[int, float]]],
+        gpu: GpuRun | None = None,
+    ) -> None:
         self.root = root
         self.params = params
         self.times = times
+        self.printed = printed
+        self.gpu = gpu
         self._curves: dict[str, Curves] = {}
 
     def curves(self, stage: str) -> Curves:

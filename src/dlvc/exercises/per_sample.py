@@ -15,7 +15,10 @@ from dlvc.training.optimizers import SGD
 
 
 def train(settings: PerSampleExercise, trainings: Trainings) -> None:
-    """Train the MLP with one update per image at each rate."""
+    """Train the MLP with one update per image at each rate.
+
+    As in lecture 24c, every epoch uses the images in the order of their file.
+    """
     for rate in settings.learning_rates:
         optimizer_fn = partial(SGD, learning_rate=rate)
         trainer = trainings.trainer(
@@ -25,4 +28,4 @@ def train(settings: PerSampleExercise, trainings: Trainings) -> None:
             epochs=settings.epochs,
             batch_size=1,
         )
-        trainings.run(f"rate {rate:g}", replace(trainer, one_epoch=train_one_epoch))
+        trainings.run(f"rate {rate:g}", replace(trainer, shuffle=False, one_epoch=train_one_epoch))

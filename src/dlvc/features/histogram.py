@@ -34,8 +34,8 @@ def histogram_energy_entropy(
     open on the right, and the last bin is closed on both sides. All values of a constant map fall
     into one bin: the energy is 1 and the entropy 0.
 
-    Deviation: an empty bin adds nothing to the entropy (p log₂ p → 0 for p → 0). The lecture's
-    notebook multiplies 0 by log₂ 0 and gets NaN for the image.
+    An empty bin adds nothing to the entropy (p log₂ p → 0 for p → 0). The loop over all images of
+    the lecture's notebook gets the same: 0 · log₂ 0 is NaN there, and `nansum` leaves it out.
 
     Two of four pixels fall into the first bin, one into the third and one into the last:
 

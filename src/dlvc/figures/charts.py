@@ -7,8 +7,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from dlvc.evidence.curves import Curves
 from dlvc.evidence.lectures import Lecture
-from dlvc.evidence.outs import Curves, Evidence
+from dlvc.evidence.outs import Evidence
 from dlvc.figures.bands import Band, draw_bands
 from dlvc.figures.drawing import Drawing
 from dlvc.figures.inline import Picture, as_svg

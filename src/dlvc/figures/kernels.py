@@ -19,37 +19,35 @@ Kernels = NDArray[np.float32]
 
 
 def draw_kernels(before: Kernels, after: Kernels, title: str) -> Figure:
-    """Draw three grids of kernels: before training, after training, and after minus before.
+    """Draw three grids of kernels: before training, after training, and initial − trained.
 
-    Both arrays hold unscaled weights: (K, h, w), drawn in gray, or (K, h, w, 3), drawn in RGB. A
-    weight of 0 is mid-gray, negative weights are darker and positive weights are lighter; in RGB
-    this applies to each channel. Before and after share one scale, and the difference has its own.
+    Both arrays hold unscaled weights: (K, h, w), drawn in gray, or (K, h, w, 3), drawn in RGB. As
+    in lectures 29 and 40 (`make_grid(normalize=True)`), each grid has a scale of its own: its
+    smallest weight is black and its largest is white; in RGB this applies to all channels together.
+    So intensities can be compared within a grid, and between two grids only by their scales.
     Trained kernels can show stripes and blobs (gradient operators) that random kernels lack.
+
+    Deviation: the rows of the grid make it nearly square. The lectures put six kernels (29) or
+    eight (40) in a row.
     """
     # Gray, as in the lectures. A red-blue scale would lose the sign in a black-and-white print.
-    # The lectures' `make_grid(normalize=True)` scales each panel separately. One common scale makes
-    # the intensities before and after comparable.
-    change = after - before
-    shared = _symmetric(np.stack([before, after]))
-
     rows, columns = _shape(len(before))
     aspect = rows * before.shape[1] / (columns * before.shape[2])
     # The "compressed" layout is for axes of a fixed aspect.
     figure = Figure(figsize=(9.0, 1.4 + 2.8 * aspect), layout="compressed")
     figure.suptitle(title)
-    left, middle, right = figure.subplots(1, 3, gridspec_kw={"wspace": 0.06})
-    _draw_grid(left, before, "before", shared)
-    trained = _draw_grid(middle, after, "after", shared)
-    added = _draw_grid(right, change, "after − before", _symmetric(change))
-
     unit = "weight" if before.ndim == 3 else "weight of R, G or B"
-    for image, label, panels, shrink in (
-        (trained, unit, [left, middle], 0.5),
-        (added, f"change of {unit}", [right], 0.9),
-    ):
+    grids = (
+        ("before", before, unit),
+        ("after", after, unit),
+        ("initial − trained", before - after, f"difference of {unit}"),
+    )
+    panels = figure.subplots(1, 3, gridspec_kw={"wspace": 0.06})
+    for axes, (name, kernels, label) in zip(panels, grids, strict=True):
+        image = _draw_grid(axes, kernels, name, _full_range(kernels))
         figure.colorbar(
-            image, ax=panels, location="bottom", shrink=shrink, aspect=30, pad=0.04, label=label,
-            ticks=MaxNLocator(5, steps=[1, 2, 5, 10]),
+            image, ax=axes, location="bottom", shrink=0.9, aspect=30, pad=0.04, label=label,
+            ticks=MaxNLocator(4, steps=[1, 2, 5, 10]),
         )  # fmt: skip
     return figure
 
@@ -60,10 +58,10 @@ def _shape(count: int) -> tuple[int, int]:
     return ceil(count / columns), columns
 
 
-def _symmetric(weights: Kernels) -> Normalize:
-    """A scale that is symmetric around 0, so that a weight of 0 is mid-gray."""
-    limit = float(np.abs(weights).max()) or 1.0  # if all weights are 0, any scale works
-    return Normalize(-limit, limit)
+def _full_range(weights: Kernels) -> Normalize:
+    """The scale from the smallest weight to the largest; equal weights become mid-gray."""
+    low, high = float(weights.min()), float(weights.max())
+    return Normalize(low, high) if low < high else Normalize(low - 1, low + 1)
 
 
 def _draw_grid(axes: Axes, kernels: Kernels, title: str, scale: Normalize) -> AxesImage:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlvc.arrays.dataset import Dataset, open_dataset
-from dlvc.evidence.outs import Curves
+from dlvc.evidence.curves import Curves
 from dlvc.figures.bands import Band
 from dlvc.figures.charts import EXERCISE, STORY, Charts, band
 from dlvc.figures.diagram import Block, densenet_blocks, draw_network, lenet_blocks
@@ -146,6 +146,7 @@ def densenet(charts: Charts) -> list[Picture]:
     data = open_dataset(charts.evidence.root / "data/photos")
     model = DenseNet121(charts.evidence.params["densenet.image_size"], len(data.classes))
     load(model, charts.evidence.root / "results/densenet/weights.safetensors")
+    printed = charts.lecture.printed["densenet"]["test_accuracy"]
     resnet = charts.evidence.exercise("resnet")
     compared = [
         charts.bands(
@@ -169,8 +170,12 @@ def densenet(charts: Charts) -> list[Picture]:
         ),
         charts.scaled_loss("densenet", "DenseNet's training loss on the lecture's scale."),
         charts.bands(
-            charts.printed("test_accuracy"), "DenseNet's test accuracy.",
-            xlabel="epoch", ylabel=ACCURACY, percent=True,
+            [
+                band("training accuracy", curves, "train_accuracy", {}, "epoch"),
+                band("test accuracy", curves, "test_accuracy", printed, "epoch"),
+            ],
+            "DenseNet's training accuracy and test accuracy.",
+            xlabel="epoch", ylabel="accuracy", percent=True,
         ),
         charts.bands(
             [

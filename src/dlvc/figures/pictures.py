@@ -8,8 +8,9 @@ from typing import Any
 
 from dlvc.arrays.array_files import read_npy, read_pickle
 from dlvc.arrays.dataset import open_dataset
+from dlvc.evidence.curves import read_columns
 from dlvc.evidence.lectures import read_lectures
-from dlvc.evidence.outs import Evidence, read_columns, read_confusion
+from dlvc.evidence.outs import Evidence, read_confusion
 from dlvc.figures.confusion import draw_confusion
 from dlvc.figures.contact_sheet import draw_contact_sheet
 from dlvc.figures.curves import draw_curves, draw_updates
@@ -100,6 +101,6 @@ def draw_report(params: Mapping[str, Any]) -> Sources:
     """The report's charts, as HTML; no run of another stage shows them."""
     from dlvc.figures.report_charts import draw_charts  # imports torch, unlike the other pictures
 
-    evidence = Evidence(Path(), params, {})
+    evidence = Evidence(Path(), params, {}, {})
     write_json(FIGURES / "charts.json", draw_charts(evidence, read_lectures(LECTURES)))
     return {}

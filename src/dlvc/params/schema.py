@@ -153,6 +153,9 @@ class BatchRule(BatchTraining):
 class UpdateRules(Section):
     """Lecture 24's three update rules, which start from the same initial weights.
 
+    Deviation: the lecture's three notebooks train three networks, each from random weights of its
+    own. With the same weights for the same seed, only the rules differ.
+
     Each rule has its own number of seeds. A training with one update per epoch takes only seconds,
     and its first epochs depend mostly on chance, so it can have more seeds than the others.
     """
@@ -176,7 +179,11 @@ class MomentumSettings(SGDSettings):
 
 
 class Optimizers(Seeds):
-    """Lecture 25's three optimizers, which use the same initial weights and the same batches."""
+    """Lecture 25's three optimizers, which use the same initial weights and the same batches.
+
+    Deviation: the lecture's three networks use the same batches, but each starts from random
+    weights of its own.
+    """
 
     epochs: Count
     batch_size: Count
@@ -210,7 +217,7 @@ class PerceptronExercise(Exercise):
 
 
 class PerSampleExercise(Exercise):
-    """Lecture 24c's update rule at several learning rates."""
+    """Lecture 24c's update rule at several learning rates, with the images in their order."""
 
     learning_rates: LearningRates
 

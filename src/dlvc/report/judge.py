@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
-from dlvc.evidence.gpu import GpuEvidence, read_gpu_run
 from dlvc.evidence.outs import Evidence
 from dlvc.report.rules import densenet, lenet, optimizers, perceptron, update_rules
 from dlvc.report.verdict import Verdict
@@ -44,18 +42,6 @@ RULES: Mapping[str, Callable[[Evidence], Verdict]] = MappingProxyType(
 )
 
 
-# What the run on a GPU decides, where there is one: the lecture's image size, and its times.
-ON_GPU = ("24-2", "24-3", "24-5", "40-3", "40-4")
-
-
 def judge(evidence: Evidence) -> dict[str, Verdict]:
     """Apply every rule; returns the verdicts by claim."""
     return {claim: rule(evidence) for claim, rule in RULES.items()}
-
-
-def judge_on_gpu(evidence: Evidence, folder: Path) -> dict[str, Verdict]:
-    """Apply the rules in `ON_GPU` with the run on a GPU in `folder`; empty without such a run."""
-    run = read_gpu_run(folder)
-    if run is None:
-        return {}
-    return {claim: RULES[claim](GpuEvidence(evidence, run)) for claim in ON_GPU}

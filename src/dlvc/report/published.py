@@ -36,6 +36,7 @@ class Published:
                     "statement": part.statement,
                     "holds": None if part.holds is None else bool(part.holds),  # numpy's bool too
                     "found": part.found,
+                    "is_undecided": part.is_undecided,
                 }
                 for part in verdict.parts
             ]

@@ -7,30 +7,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlvc.evidence.outs import Numbers
+from dlvc.evidence.curves import Numbers
 
 HOLDS = "holds"
 IN_PART = "holds in part"
 REFUTED = "does not hold"
+UNDECIDED = "undecided"
 UNTESTED = "not tested here"
 NOT_COMPARABLE = "its images or epochs are not the lecture's"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One statement of a claim, and whether it holds. `holds` is None if it cannot be tested here.
+    """One statement of a claim, and whether it holds.
 
-    `found` gives the number that decides, or the reason why the statement cannot be tested.
+    `holds` is None if the statement is not tested here or if its test is undecided. `found` gives
+    the numbers that decide, or the reason why the statement is not tested.
     """
 
     statement: str
     holds: bool | None
     found: str
+    is_undecided: bool = False
 
     @property
     def mark(self) -> str:
         """The symbol in front of the statement."""
-        return {True: "✓", False: "✗", None: "–"}[self.holds]
+        return "?" if self.is_undecided else {True: "✓", False: "✗", None: "–"}[self.holds]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The verdict in words. Only the parts that can be tested here count.
+        """The verdict in words. Only the parts that are decided count.
 
         >>> Verdict((Part("falls", True, ""), Part("to 46 %", None, "")), ()).word
         'holds'
@@ -51,35 +54,17 @@ class Verdict:
         """
         tested = [part.holds for part in self.parts if part.holds is not None]
         if not tested:
-            return UNTESTED
+            is_undecided = any(part.is_undecided for part in self.parts)
+            return UNDECIDED if is_undecided else UNTESTED
         if all(tested):
             return HOLDS
         return IN_PART if any(tested) else REFUTED
 
     @property
     def is_partly_untested(self) -> bool:
-        """Whether some parts could be tested here and others could not."""
-        return self.word != UNTESTED and any(part.holds is None for part in self.parts)
-
-
-def near(values: Numbers, printed: float, tolerance: float) -> bool:
-    """Whether a printed figure is in the range of our seeds, or within `tolerance` of their mean.
-
-    >>> near(np.array([0.90, 0.94]), 0.93, 0), near(np.array([0.90]), 0.93, 0.02)
-    (True, False)
-    """
-    in_range = values.min() <= printed <= values.max()
-    return bool(in_range or abs(values.mean() - printed) <= tolerance)
-
-
-def figure(
-    statement: str, values: Numbers, printed: float, tolerance: float, *, comparable: bool
-) -> Part:
-    """A printed accuracy compared with ours. The part stays untested if they are not comparable."""
-    found = f"we measure {spread(values)}"
-    if not comparable:
-        return Part(statement, None, f"{found}, but {NOT_COMPARABLE}")
-    return Part(statement, near(values, printed, tolerance), found)
+        """Whether some parts are decided here and others are not."""
+        decided = [part.holds is not None for part in self.parts]
+        return any(decided) and not all(decided)
 
 
 def spread(values: Numbers) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlvc.evidence.lectures import read_lectures
+from dlvc.evidence.lectures import printed_figures, read_lectures
 from dlvc.evidence.outs import Evidence
 from dlvc.params.reader import Params, read_params
 from dlvc.report.judge import judge
@@ -24,11 +24,10 @@ def main() -> None:
     params = read_params()
     values = params.select(*(name for name in Params.model_fields if name != "data"))
     with stage_run("report", REPORT, values):
-        evidence = Evidence(Path(), values, read_json(TIMES))
+        lectures = read_lectures(LECTURES)
+        evidence = Evidence(Path(), values, read_json(TIMES), printed_figures(lectures))
         verdicts = judge(evidence)
         words = {claim: verdict.word for claim, verdict in verdicts.items()}
         write_json(REPORT / "verdicts.json", words)
-        page = build_page(
-            evidence, read_lectures(LECTURES), verdicts, read_json(CHARTS), read_published()
-        )
+        page = build_page(evidence, lectures, verdicts, read_json(CHARTS), read_published())
         write_bytes(REPORT / "index.html", page.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from dlvc.exercises import (
     batch_sizes,
@@ -17,6 +18,7 @@ from dlvc.exercises import (
     sgd,
 )
 from dlvc.exercises.trainings import Trainings, subset
+from dlvc.models.mlp.network import MLP
 from dlvc.params.schema import (
     BatchSizeExercise,
     MomentumExercise,
@@ -26,6 +28,9 @@ from dlvc.params.schema import (
     SGDExercise,
     TrainingExercise,
 )
+from dlvc.training.initialization import init_model
+from dlvc.training.loop import fit
+from dlvc.training.optimizers import SGD
 from dlvc.training.runtime import Runtime
 from dlvc.training.samples import Samples
 
@@ -74,6 +79,17 @@ def test_per_sample_trains_at_every_rate(digits):
     per_sample.train(settings, digits)
     assert epochs_by_training(digits) == {"rate 0.01": 1, "rate 0.1": 1}
     assert {row["updates"] for row in digits.rows} == {40}
+
+
+def test_per_sample_uses_the_images_in_their_order(digits):
+    settings = PerSampleExercise(**SHARED, epochs=1, learning_rates=[0.01])
+    per_sample.train(settings, digits)
+    model = init_model(MLP, seed=3)
+    (expected,) = fit(
+        model, F.cross_entropy, SGD(model.parameters(), 0.01), digits.train, digits.test,
+        epochs=1, batch_size=1, generator=torch.Generator(), shuffle=False,
+    )  # fmt: skip
+    assert digits.rows[0]["train_loss"] == pytest.approx(expected.train_loss, rel=1e-5)
 
 
 def test_batch_sizes_are_tried_by_both(digits):

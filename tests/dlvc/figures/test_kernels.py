@@ -19,29 +19,31 @@ def test_a_mosaic_is_read_like_a_page():
 def test_gray_panels_hold_the_weights():
     before, after = RNG.normal(size=(2, 6, 5, 5))
     panels = [axes.images[0] for axes in draw_kernels(before, after, "conv1").axes[:3]]
-    for panel, kernels in zip(panels, (before, after, after - before), strict=True):
+    for panel, kernels in zip(panels, (before, after, before - after), strict=True):
         assert panel.get_array().shape == (10, 15)
         assert (panel.get_array()[5:, 10:] == kernels[5]).all()
 
 
-def test_rgb_panels_hold_the_weights_around_mid_gray():
+def test_rgb_panels_go_from_black_to_white():
     before, after = RNG.normal(size=(2, 64, 7, 7, 3))
     panels = [axes.images[0] for axes in draw_kernels(before, after, "conv0").axes[:3]]
-    limit = max(np.abs(before).max(), np.abs(after).max())
-    expected = 0.5 + np.stack([before, after]) / (2 * limit)
-    for panel, kernels in zip(panels[:2], expected, strict=True):
-        np.testing.assert_allclose(panel.get_array()[7:14, :7], kernels[8], rtol=1e-12)
+    for panel, kernels in zip(panels, (before, after, before - after), strict=True):
+        expected = (kernels - kernels.min()) / (kernels.max() - kernels.min())
+        np.testing.assert_allclose(panel.get_array()[7:14, :7], expected[8], rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(6, 5, 5), (4, 3, 3, 3)])
-def test_before_and_after_share_a_scale_around_zero_and_the_difference_has_its_own(shape):
-    before = np.full(shape, 0.25)
-    after = np.full(shape, -1.0)
-    left, middle, right = (
-        axes.images[0].get_clim() for axes in draw_kernels(before, after, "T").axes[:3]
-    )
-    assert left == middle == (-1.0, 1.0)
-    assert right == (-1.25, 1.25)
+def test_each_grid_has_a_scale_of_its_own(shape):
+    before = np.linspace(-0.25, 1.0, np.prod(shape)).reshape(shape)
+    after = -2 * before
+    limits = [axes.images[0].get_clim() for axes in draw_kernels(before, after, "T").axes[:3]]
+    assert limits == [(-0.25, 1.0), (-2.0, 0.5), (-0.75, 3.0)]
+
+
+def test_equal_weights_are_mid_gray():
+    weights = np.full((4, 3, 3, 3), 0.5)
+    for axes in draw_kernels(weights, weights, "T").axes[:3]:
+        assert (axes.images[0].get_array() == 0.5).all()
 
 
 def test_64_weights_of_a_1x1_convolution_are_an_8_by_8_grid():

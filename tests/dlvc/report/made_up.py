@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dlvc.arrays.array_files import write_npy
+from dlvc.evidence.lectures import printed_figures, read_lectures
 from dlvc.evidence.outs import CIFAR10_CLASSES, Evidence
 from dlvc.models.costs import activation_rows, size_rows
 from dlvc.params.reader import read_params
@@ -30,7 +31,8 @@ class Made:
 
     def evidence(self) -> Evidence:
         """Read afresh, as the stage does."""
-        return Evidence(self.root, self.params, self.times)
+        printed = printed_figures(read_lectures(ROOT / "lectures.yaml"))
+        return Evidence(self.root, self.params, self.times, printed)
 
     def images(self, name: str, *, real: bool) -> None:
         numbers = {"digits": (60_000, 10_000), "photos": (50_000, 10_000)}[name]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlvc.evidence.outs import Evidence, Numbers
+from dlvc.evidence.curves import Numbers
+from dlvc.evidence.outs import Evidence
 from dlvc.report.rules.lenet import VISIBLE
 from dlvc.report.rules.perceptron import OFF
 from dlvc.report.verdict import Part, Verdict, figure, join, spread

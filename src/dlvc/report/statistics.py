@@ -1,0 +1,221 @@
+"""Intervals and tests for the rules: comparisons over the seeds, and printed values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from dlvc.evidence.curves import Curves, Numbers
+from dlvc.report.verdict import NOT_COMPARABLE, Part
+
+LEVEL = 0.95
+FEWEST = 3  # seeds that a prediction interval needs
+
+
+def confidence_interval(values: ArrayLike) -> tuple[float, float]:
+    """Student's 95 % interval of the mean of two or more values.
+
+    >>> [round(bound, 3) for bound in confidence_interval([1.0, 2.0, 3.0])]
+    [-0.484, 4.484]
+    """
+    x = np.asarray(values, dtype=np.float64)
+    half = _quantile(len(x)) * x.std(ddof=1) / np.sqrt(len(x))
+    return float(x.mean() - half), float(x.mean() + half)
+
+
+def prediction_interval(values: ArrayLike) -> tuple[float, float]:
+    """The 95 % interval of one more value from the same normal distribution.
+
+    Its half width is t s √(1 + 1/n), for n values with the standard deviation s.
+
+    >>> [round(bound, 3) for bound in prediction_interval([1.0, 2.0, 3.0])]
+    [-2.968, 6.968]
+    """
+    x = np.asarray(values, dtype=np.float64)
+    half = _quantile(len(x)) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
+    return float(x.mean() - half), float(x.mean() + half)
+
+
+def p_of_one_more(values: ArrayLike, printed: float) -> float:
+    """The two-sided p-value of `printed` as one more value; 0.05 at the interval's bounds.
+
+    >>> round(p_of_one_more([1.0, 2.0, 3.0], 6.968), 3)
+    0.05
+    """
+    x = np.asarray(values, dtype=np.float64)
+    return _p_value(printed - x.mean(), x.std(ddof=1) * np.sqrt(1 + 1 / len(x)), len(x))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction of p-values that are tested together.
+
+    Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979,
+    https://www.jstor.org/stable/4615733.
+
+    >>> [round(p, 3) for p in holm([0.04, 0.01, 0.02])]
+    [0.04, 0.03, 0.04]
+    """
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(np.argsort(p_values)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """McNemar's exact two-sided p-value for two answers to each image.
+
+    Of the images that only one of the answers has right, `lost` are those of the first answer, and
+    `gained` those of the second one.
+
+    Source: McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", 1947, doi:10.1007/BF02295996.
+
+    >>> mcnemar(1, 4), mcnemar(0, 0)
+    (0.375, 1.0)
+    """
+    if lost + gained == 0:
+        return 1.0
+    return float(stats.binomtest(lost, lost + gained, 0.5).pvalue)
+
+
+def above(
+    statement: str, values: Numbers, bound: float, show: Callable[[float], str], what: str
+) -> Part:
+    """Whether the mean of `values` is above `bound`, judged by its 95 % interval.
+
+    It is undecided if the interval contains the bound, and not tested with fewer than two values.
+    `what` says what the values are, and `show` writes one of them.
+    """
+    if len(values) < 2:
+        return _too_few(statement, values, show, what)
+    low, high = confidence_interval(values)
+    holds = low > bound or (None if high >= bound else False)
+    spread = values.std(ddof=1) / np.sqrt(len(values))
+    p_value = _p_value(values.mean() - bound, spread, len(values))
+    found = f"{_interval(values, low, high, show, what)}, {as_p(p_value)}"
+    return Part(statement, holds, found, is_undecided=holds is None)
+
+
+def within(
+    statement: str,
+    values: Numbers,
+    bounds: tuple[float, float],
+    show: Callable[[float], str],
+    what: str,
+) -> Part:
+    """Whether the mean of `values` is between two bounds, judged by its 95 % interval.
+
+    It holds if the whole interval lies between them, and is refuted if all of it lies outside.
+    """
+    if len(values) < 2:
+        return _too_few(statement, values, show, what)
+    low, high = confidence_interval(values)
+    least, most = bounds
+    holds = True if least <= low and high <= most else None
+    if high < least or low > most:
+        holds = False
+    found = _interval(values, low, high, show, what)
+    return Part(statement, holds, found, is_undecided=holds is None)
+
+
+def printed_curve(
+    statement: str,
+    curves: Curves,
+    metric: str,
+    printed: Mapping[int, float],
+    show: Callable[[float], str],
+    *,
+    comparable: bool,
+) -> Part:
+    """Whether the printed values of a curve may be one more seed of ours.
+
+    `printed` has values by epoch, counted from 1. Epochs that our curves lack are left out. The
+    part holds if no p-value is below 5 % after Holm's correction.
+    """
+    epochs = [epoch for epoch in printed if epoch <= curves.epochs]
+    if not comparable or not epochs:
+        return Part(statement, None, NOT_COMPARABLE)
+    if len(curves) < FEWEST:
+        return Part(statement, None, f"{_seeds(len(curves))}, and an interval needs {FEWEST}")
+    p_values = [p_of_one_more(curves.at(metric, epoch), printed[epoch]) for epoch in epochs]
+    corrected = holm(p_values)
+    worst = int(np.argmin(p_values))
+    epoch = epochs[worst]
+    low, high = prediction_interval(curves.at(metric, epoch))
+    outside = sum(p_value < 1 - LEVEL for p_value in p_values)
+    found = (
+        f"{outside} of {len(epochs)} printed values lie outside of their 95 % prediction interval; "
+        f"the farthest is {show(printed[epoch])} after epoch {epoch}, where one more seed would "
+        f"lie between {show(low)} and {show(high)} ({_seeds(len(curves))}, "
+        f"{as_p(corrected[worst])} after Holm's correction)"
+    )
+    return Part(statement, corrected[worst] >= 1 - LEVEL, found)
+
+
+def percent(value: float) -> str:
+    """An accuracy as a percentage.
+
+    >>> percent(0.9123)
+    '91.2 %'
+    """
+    return f"{100 * value:.1f} %"
+
+
+def points(value: float) -> str:
+    """A difference of accuracies in percentage points.
+
+    >>> points(-0.0123)
+    '-1.23 points'
+    """
+    return f"{100 * value:+.2f} points"
+
+
+def number(value: float) -> str:
+    """A number with four significant digits.
+
+    >>> number(0.00123456), number(30.0)
+    ('0.001235', '30')
+    """
+    return f"{value:.4g}"
+
+
+def as_p(p_value: float) -> str:
+    """A p-value as text.
+
+    >>> as_p(0.0312), as_p(0.0000001)
+    ('p = 0.031', 'p < 0.001')
+    """
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+
+
+def _interval(
+    values: Numbers, low: float, high: float, show: Callable[[float], str], what: str
+) -> str:
+    return (
+        f"{what} is {show(values.mean())} (95 % interval {show(low)} to {show(high)}, "
+        f"{_seeds(len(values))})"
+    )
+
+
+def _too_few(statement: str, values: Numbers, show: Callable[[float], str], what: str) -> Part:
+    shown = f"{what} is {show(values[0])}, and " if len(values) else ""
+    return Part(statement, None, f"{shown}{_seeds(len(values))} cannot decide this")
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"
+
+
+def _quantile(count: int) -> float:
+    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+
+
+def _p_value(difference: float, spread: float, count: int) -> float:
+    """Student's two-sided p-value of a difference from the mean of `count` values."""
+    if spread == 0:
+        return float(difference == 0)
+    return float(2 * stats.t.sf(abs(difference) / spread, count - 1))
