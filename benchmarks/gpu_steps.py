@@ -144,18 +144,8 @@ def unpack(folder: Path) -> None:
 
 
 def lecture_densenet(image_size: int) -> DenseNet121:
-    """DenseNet-121 with PyTorch 0.3's initial weights, which lecture 40 very likely had.
-
-    torchvision gave DenseNet its Kaiming initialisation in December 2017, and PyTorch 0.3 drew the
-    scale of batch normalization from [0, 1).
-    """
-    model = DenseNet121(image_size)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.reset_parameters()
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight)
-    return model
+    """DenseNet-121 with the initial weights that lecture 40 very likely had."""
+    return DenseNet121(image_size, initialisation="lecture")
 
 
 def equality(setting: Setting) -> Units:

@@ -43,7 +43,7 @@ UPDATES = {
     "optimizers/momentum": 3 * 20,
     "optimizers/adam": 3 * 20,
     "lenet": 8 * 20,
-    "densenet": 2 * 19,  # 600 photographs in batches of 32
+    "densenet": 3 * 19,  # 600 photographs in batches of 32
 }
 PARAMETERS = {
     "perceptron": 9 * 10 + 10,

@@ -196,6 +196,7 @@ class DenseNet(SeededTraining):
     """Lecture 40's training."""
 
     image_size: ImageSize
+    initialisation: Literal["lecture", "torchvision"]
 
 
 class Exercise(Seeds):

@@ -43,7 +43,7 @@ def main() -> None:
     classes = len(summary["classes"])
     train, test = load_images(PHOTOS, runtime.device)
     trainer = Trainer(
-        partial(DenseNet121, settings.image_size, classes),
+        partial(DenseNet121, settings.image_size, classes, settings.initialisation),
         F.nll_loss,
         partial(Adam, learning_rate=settings.learning_rate),
         train,

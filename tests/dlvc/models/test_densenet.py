@@ -1,8 +1,10 @@
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torchvision.models import densenet121
 from torchvision.transforms.functional import to_tensor
 
@@ -62,6 +64,51 @@ def test_its_kernels_are_those_that_the_lecture_looks_at(model):
     assert torch.equal(
         model.denselayer1_conv1, state["net.features.denseblock1.denselayer1.conv1.weight"]
     )
+
+
+def test_the_lecture_s_initial_weights_are_those_of_pytorch_0_3(model):
+    """Each weight and bias of a convolution or of the classifier is uniform in ±1/sqrt(fan-in), and
+    each scale of batch normalization is uniform in [0, 1)."""
+    scales = []
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            for values in (module.weight, module.bias):
+                if values is not None:
+                    check_uniform(values.detach() / bound, -1, 1)
+        elif isinstance(module, nn.BatchNorm2d):
+            assert not module.bias.any()
+            scales.append(module.weight.detach())
+    assert len(scales) == 121
+    check_uniform(torch.cat(scales), 0, 1)
+    assert model.conv0.std().item() == pytest.approx(0.048, abs=0.001)  # 1/sqrt(3 · 7 · 7)/sqrt(3)
+
+
+def check_uniform(values: torch.Tensor, low: float, high: float) -> None:
+    """Values of a uniform distribution lie in its range, and their distribution function is
+    nowhere further from a straight line than chance allows.
+
+    Kolmogorov-Smirnov: a distance of 2.5/sqrt(n) or more has a probability of 8e-6.
+    """
+    shares = (values.flatten().double().sort().values - low) / (high - low)
+    assert shares[0] >= 0
+    assert shares[-1] <= 1 + 1e-6  # float32
+    expected = (torch.arange(len(shares)) + 0.5) / len(shares)
+    assert (shares - expected).abs().max() < 2.5 / math.sqrt(len(shares))
+
+
+def test_torchvision_s_initial_weights_are_those_of_its_own_densenet():
+    ours, theirs = (
+        init_model(model_fn, seed=40)
+        for model_fn in (lambda: DenseNet121(32, initialisation="torchvision"), densenet121)
+    )
+    expected = theirs.features.state_dict()
+    found = ours.net.features.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert ours.conv0.std().item() == pytest.approx(0.116, abs=0.003)  # sqrt(2 / (3 · 7 · 7))
+    scales = [m.weight for m in ours.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert all(torch.equal(scale, torch.ones_like(scale)) for scale in scales)
 
 
 def test_photographs_are_enlarged_as_red_green_and_blue_planes():

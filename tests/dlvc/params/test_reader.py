@@ -67,6 +67,7 @@ LECTURES = {
     "lenet.batch_size": 100,
     "densenet.learning_rate": 0.0001,
     "densenet.batch_size": 32,
+    "densenet.initialisation": "lecture",  # not in the notebook: what its PyTorch very likely had
 }
 
 
@@ -154,6 +155,7 @@ WRONG_VALUES = [
     ("features.glcm.levels", "8", "is 8; allowed: 256"),
     ("optimizers.momentum.momentum", "1", "is 1; allowed: less than 1"),
     ("densenet.batch_size", "1", "is 1: batch normalisation needs at least 2"),
+    ("densenet.initialisation", "kaiming", "is 'kaiming'; allowed: 'lecture' or 'torchvision'"),
     ("runtime.device", "gpu", "is 'gpu'; allowed: 'auto', 'cpu' or 'cuda'"),
     ("data.digits.source", "cifar10", "is 'cifar10'; allowed: 'bundled', 'mnist' or 'folder'"),
     ("data.digits.bundled.train", "6001", "is 6001; allowed: a multiple of 10"),
