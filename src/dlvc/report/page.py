@@ -164,14 +164,19 @@ def remark_on(evidence: Evidence, lecture: Lecture) -> str:
     gpu = read_gpu_run(evidence.root / "docs/gpu")
     if gpu is None:
         return "The training at 224 px on a GPU, as in the lecture, is prepared and not yet run."
-    first, last = (as_percent(gpu.curves.at("test_accuracy", e).mean()) for e in (1, -1))
-    seconds = np.median(gpu.curves.stack("seconds"))
+    curves = gpu.curves("bfloat16")
+    if not curves.epochs:
+        return f"The training at 224 px was not completed on {gpu.card}."
+    first, last = (as_percent(curves.at("test_accuracy", epoch).mean()) for epoch in (1, -1))
+    seconds = np.median(curves.stack("seconds"))
     text = (
         f"At 224 px in bfloat16, an epoch takes {seconds:.1f} s on {gpu.card} (the lecture prints "
-        f"{printed:.0f} s), and the test accuracy goes from {first} to {last}."
+        f"{printed:.0f} s), and the test accuracy goes from {first} after the first epoch to {last} "
+        f"after epoch {curves.epochs}."
     )
-    if gpu.float32_seconds:
-        text += f" In float32, an epoch takes {gpu.float32_seconds:.1f} s."
+    float32 = gpu.curves("float32")
+    if float32.epochs:
+        text += f" In float32, an epoch takes {float32.at('seconds', 1).mean():.1f} s."
     return text
 
 
@@ -195,9 +200,9 @@ def _measured_time(evidence: Evidence, stage: str) -> str:
     if measured:
         return f"{measured['seconds']} s"
     gpu = read_gpu_run(evidence.root / "docs/gpu") if stage == "densenet" else None
-    if gpu is None:
+    if gpu is None or not gpu.curves("bfloat16").epochs:
         return "not measured"
-    return f"{np.median(gpu.curves.stack('seconds')):.1f} s on {gpu.card}"
+    return f"{np.median(gpu.curves('bfloat16').stack('seconds')):.1f} s on {gpu.card}"
 
 
 def code_elements(text: str) -> Markup:
