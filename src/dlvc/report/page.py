@@ -171,7 +171,7 @@ def remark_on(evidence: Evidence, lecture: Lecture) -> str:
     seconds = np.median(curves.stack("seconds"))
     text = (
         f"At 224 px in bfloat16, an epoch takes {seconds:.1f} s on {gpu.card} (the lecture prints "
-        f"{printed:.0f} s), and the test accuracy goes from {first} after the first epoch to {last} "
+        f"{printed:.0f} s), and the test accuracy goes from {first} after one epoch to {last} "
         f"after epoch {curves.epochs}."
     )
     float32 = gpu.curves("float32")
