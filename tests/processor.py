@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dlvc.training.determinism import CPUINFO, cpuinfo
 
+WIDEST = {"avx512f": "AVX-512", "avx2": "AVX2"}  # by Linux's flag
+
 
 def processor() -> str:
     """The kind of processor and its instructions, where Linux tells."""
@@ -12,7 +14,7 @@ def processor() -> str:
 
 
 def processor_name() -> str:
-    """Such as "AMD EPYC, family 25, model 17, AVX-512".
+    """Such as "AMD EPYC (family 25, model 17, AVX-512)".
 
     A virtual machine may name many generations of processors the same way. Family and model tell
     them apart.
@@ -20,7 +22,4 @@ def processor_name() -> str:
     flags = cpuinfo("flags").split()
     widest = next((name for flag, name in WIDEST.items() if flag in flags), "without AVX2")
     family, model = cpuinfo("cpu family"), cpuinfo("model")
-    return f"{cpuinfo('model name') or 'unknown'}, family {family}, model {model}, {widest}"
-
-
-WIDEST = {"avx512f": "AVX-512", "avx2": "AVX2"}
+    return f"{cpuinfo('model name') or 'unknown'} (family {family}, model {model}, {widest})"

@@ -45,8 +45,8 @@ def test_a_small_run_leaves_the_recorded_bytes(tmp_path):
         pytest.skip(f"recorded with {recorded['versions']}, and here are {versions()}")
     stages = differing(recorded["md5"], repeat(tmp_path / "dlvc"))
     assert not stages, (
-        f"on {processor_name()}, {', '.join(stages)} left other bytes than on "
-        f"{recorded['processor']}; if a change of the code is the cause, call {WRITE}"
+        f"{processor_name()} computes other bytes than {recorded['processor']} in these stages: "
+        f"{', '.join(stages)}; if a change of the code is the cause, call {WRITE}"
     )
 
 

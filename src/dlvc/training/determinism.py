@@ -1,7 +1,7 @@
 """`runtime.reproducible: portable`: the same bytes on processors of different generations.
 
 The libraries that torch uses choose their code by the processor, and the order of summation depends
-on the choice. These variables make them choose code that every x86 processor since 2013 can run.
+on the choice. These variables make them choose code that every x86 processor with AVX2 can run.
 A library reads them when it first computes and ignores later changes without a warning. So they
 must be set before torch and Numba are imported. `tests/stress/portable.py` compares emulated
 processors, and `tests/pipeline/test_portable.py` repeats a run whose MD5s are in git.
@@ -14,8 +14,8 @@ import re
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-# What the code for "avx2" and "x86-64-v3" uses, by Linux's names. torch does not check: where the
-# processor lacks it, the variables below would end the process with SIGILL.
+# What the code for "avx2" and "x86-64-v3" uses, by Linux's names. torch does not check whether the
+# processor has it, and ends with SIGILL otherwise (tried on an emulated Nehalem).
 NEEDED = {"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"}
 
 PINNED = {
