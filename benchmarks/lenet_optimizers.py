@@ -25,9 +25,12 @@ def main() -> None:
     """Measure, and write."""
     runtime()
     data = digits()
-    rules = {"adam": partial(Adam, learning_rate=1e-4), "sgd": partial(SGD, learning_rate=0.1)}
+    adam, sgd = partial(Adam, learning_rate=1e-4), partial(SGD, learning_rate=0.1)
     times = in_turn(
-        {name: ours(data, LeNet, F.nll_loss, rule, batch_size=100) for name, rule in rules.items()},
+        {
+            "adam": ours(data, LeNet, F.nll_loss, adam, batch_size=100),
+            "sgd": ours(data, LeNet, F.nll_loss, sgd, batch_size=100),
+        },
         TURNS,
     )
     seconds = {name: [round(value, 3) for value in found.seconds] for name, found in times.items()}

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 SIZE = 5  # pixels, the height and width of LeNet's kernels
 SIGMAS = (0.5, 0.75, 1.0, 1.5)  # pixels
-AXIS = np.arange(SIZE) - SIZE // 2
+AXIS = np.arange(SIZE) - 2.0
 SOBEL = np.outer([1.0, 4, 6, 4, 1], [-1.0, -2, 0, 2, 1])  # along x
 
 Kernels = NDArray[np.float64]
@@ -16,13 +16,14 @@ Kernels = NDArray[np.float64]
 def gaussian_derivative(sigma: float) -> Kernels:
     """The first derivative along x of a Gaussian, `(5, 5)`, up to a factor."""
     smooth = np.exp(-(AXIS**2) / (2 * sigma**2))
-    return np.outer(smooth, -AXIS * smooth)
+    kernel: Kernels = np.outer(smooth, -AXIS * smooth)
+    return kernel
 
 
 def laplacian_of_gaussian(sigma: float) -> Kernels:
     """The Laplacian of a Gaussian minus its mean, `(5, 5)`, up to a factor."""
     r2 = np.add.outer(AXIS**2, AXIS**2) / (2 * sigma**2)  # the squared radius over 2σ²
-    kernel = (r2 - 1) * np.exp(-r2)
+    kernel: Kernels = (r2 - 1) * np.exp(-r2)
     return centred(kernel)
 
 
@@ -80,4 +81,5 @@ def shares_of_random_kernels(count: int, draws: int, generator: np.random.Genera
 
 def centred(kernels: Kernels) -> Kernels:
     """Kernels `(..., 5, 5)` minus the mean of each."""
-    return kernels - kernels.mean(axis=(-2, -1), keepdims=True)
+    result: Kernels = kernels - kernels.mean(axis=(-2, -1), keepdims=True)
+    return result
