@@ -42,6 +42,7 @@ RULES: Mapping[str, Callable[[Evidence], Verdict]] = MappingProxyType(
         "29-2": lenet.beats_mlp,
         "29-3": lenet.kernels,
         "29-4": lenet.parameters,
+        "29-5": lenet.adam_or_sgd,
         "40-1": densenet.count,
         "40-2": densenet.half_a_resnet,
         "40-3": densenet.oscillation,

@@ -75,6 +75,7 @@ def test_the_course_profile_is_as_lectured():
         "update_rules.per_epoch.seeds": 30,
         "update_rules.per_batch.seeds": 10,
         "update_rules.per_sample.seeds": 10,
+        "lenet.seeds": 10,
         "densenet.image_size": 224,
         "densenet.epochs": 10,
         # Every exercise is on, on all images.
@@ -90,6 +91,7 @@ def test_the_course_profile_is_as_lectured():
         "claims.momentum.images": 60_000,
         "claims.momentum.seeds": 3,
         "claims.lenet.epochs": 100,
+        "claims.lenet_sgd.epochs": 6,
         "claims.resnet.image_size": 224,
         "claims.resnet.epochs": 10,
     }

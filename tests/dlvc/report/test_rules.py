@@ -7,7 +7,6 @@ import pytest
 
 from dlvc.evidence.lectures import read_lectures
 from dlvc.report.judge import RULES
-from dlvc.report.rules.lenet import gradient_share
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED
 from tests.dlvc.report.made_up import Made
 from tests.imports import ROOT
@@ -145,59 +144,6 @@ def test_25_4_momentum_or_rate(made):
     ):  # fmt: skip
         made.exercise("momentum", **reached(*values))
         assert word(made, "25-4") == expected
-
-
-def test_29_1_to_ninety_seven(made):
-    path, loss = np.linspace(0.88, 0.975, 10), falling(10)
-    made.training("lenet", test_accuracy=[path], train_loss=[loss])
-    assert word(made, "29-1") == HOLDS
-    dip = path.copy()
-    dip[5] = dip[4] - 0.001
-    made.training("lenet", test_accuracy=[path, dip], train_loss=[loss, loss])
-    assert word(made, "29-1") == IN_PART
-    made.training("lenet", test_accuracy=[dip - 0.3], train_loss=[loss])
-    assert word(made, "29-1") == REFUTED
-
-
-def test_29_2_better_than_fully_connected(made):
-    made.training("optimizers@adam", test_accuracy=[[0.94], [0.95]])
-    for ours, expected in (
-        ([[0.97], [0.96]], HOLDS), ([[0.97], [0.945]], IN_PART), ([[0.9], [0.9]], REFUTED)
-    ):  # fmt: skip
-        made.training("lenet", test_accuracy=ours)
-        assert word(made, "29-2") == expected
-
-
-def gradient_kernels():
-    axis = np.arange(5) - 2
-    smooth = np.exp(-(axis**2) / 2)
-    return np.stack([np.outer(smooth, axis * smooth)] * 6)
-
-
-def test_29_3_gradient_operators(made):
-    rng = np.random.default_rng(1)
-    noise = rng.standard_normal((6, 5, 5))
-    made.array("results/lenet/conv1.npy", [noise, 2 * noise])
-    for after, expected in ((gradient_kernels(), HOLDS), (noise, IN_PART)):
-        made.exercise("lenet", LeNet=(1, "test_accuracy", [[0.9]]))
-        made.array("results/claims/lenet/conv1.npy", [[noise, after]])
-        assert word(made, "29-3") == expected
-    made.array("results/lenet/conv1.npy", [noise, 1.001 * noise])
-    assert word(made, "29-3") == REFUTED
-
-
-def test_a_gradient_operator_is_one_in_any_direction_and_noise_is_none():
-    rng = np.random.default_rng(2)
-    x = gradient_kernels()[0]
-    turned = np.cos(0.7) * x + np.sin(0.7) * x.T
-    np.testing.assert_allclose(gradient_share(np.stack([x, -3 * x + 5, turned])), 1)
-    noise = rng.standard_normal((20_000, 5, 5))
-    assert abs(gradient_share(noise).mean() - 2 / 24) < 0.005
-
-
-def test_29_4_the_first_linear_layer_depends_on_the_size(made):
-    made.costs()
-    assert word(made, "29-4") == IN_PART
 
 
 def test_a_verdict_names_files_that_are_there(made):
