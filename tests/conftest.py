@@ -9,6 +9,8 @@ from pathlib import Path
 
 from hypothesis import settings
 
+from tests.processor import processor_name
+
 FEW = 50  # examples of a property in `make test`
 # The same examples on every machine, however long one takes there.
 settings.register_profile("quick", deadline=None, database=None, derandomize=True, max_examples=FEW)
@@ -24,6 +26,11 @@ def pytest_configure() -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> str:
+    """Name the processor whose bytes tests/pipeline/test_portable.py compares."""
+    return f"processor: {processor_name()}"
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from tests.imports import ROOT
 from tests.pipeline.project import Project, project_files
+from tests.processor import processor
 
 DAY = 24 * 3600  # seconds
 ARITHMETIC = ("OMP_", "GOMP_", "ATEN_", "ONEDNN_", "DNNL_", "MKL_", "NUMBA_", "OPENBLAS_")
@@ -61,10 +62,3 @@ def digest(params: Mapping[str, Any]) -> str:
     packages = sorted(f"{package.name} {package.version}" for package in distributions())
     found.update("\n".join([*packages, platform.python_version(), processor(), str(ROOT)]).encode())
     return found.hexdigest()[:12]
-
-
-def processor() -> str:
-    """The kind of processor and its instructions, where Linux tells."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
-    return "\n".join(sorted({line for line in lines if line.startswith(("model", "flags"))}))

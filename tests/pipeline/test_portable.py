@@ -1,14 +1,24 @@
-"""`runtime.reproducible: portable`: what the environment says of instructions changes no byte."""
+"""`runtime.reproducible: portable`: the same bytes, whatever processor computes them.
+
+One test repeats a run that another machine has recorded. The others change what the libraries are
+told of this processor.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from dlvc.training.determinism import PINNED
+from dlvc.training.determinism import PINNED, can_pin_instructions
+from tests.imports import ROOT
+from tests.pipeline.portable_run import RECORD, differing, repeat, versions
+from tests.processor import processor_name
 
-pytestmark = pytest.mark.full
+needs_avx2 = pytest.mark.skipif(
+    not can_pin_instructions(), reason=f"needs AVX2, and the processor is {processor_name()}"
+)
 
 # As on a processor without AVX2, as far as the libraries can be told.
 OLD = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "SSE4_2"}
@@ -19,15 +29,50 @@ OBEYING = (
     "import stage; stage.IGNORED = (); stage.run_command(stage.main)"
 )
 RESULTS = "results/update_rules/per_batch"
+# As on a processor that cannot: the stage reads another file than /proc/cpuinfo.
+WITHOUT_AVX2 = (
+    "from pathlib import Path; from dlvc.training import determinism; "
+    "determinism.CPUINFO = Path('old_processor'); "
+)
+WRITE = "python -m tests.pipeline.portable_run"
+
+
+@pytest.mark.full
+@needs_avx2
+def test_a_small_run_leaves_the_recorded_bytes(tmp_path):
+    recorded = json.loads(RECORD.read_text(encoding="utf-8"))
+    if versions() != recorded["versions"]:
+        pytest.skip(f"recorded with {recorded['versions']}, and here are {versions()}")
+    stages = differing(recorded["md5"], repeat(tmp_path / "dlvc"))
+    assert not stages, (
+        f"{processor_name()} computes other bytes than {recorded['processor']} in these stages: "
+        f"{', '.join(stages)}; if a change of the code is the cause, call {WRITE}"
+    )
+
+
+def test_the_record_is_of_the_locked_versions():
+    """Otherwise an update of requirements.lock would turn the test above off."""
+    locked = dict(
+        re.findall(r"^(\S+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    )
+    recorded = json.loads(RECORD.read_text(encoding="utf-8"))["versions"]
+    assert recorded == {name: locked[name] for name in recorded}, f"call {WRITE}"
 
 
 def train(project, **environment):
-    """What the metrics say it was computed with, and the weights."""
+    """The outs of the stage that obeys these variables."""
     project.call("python", "-c", OBEYING, **environment)
+    return outs(project)
+
+
+def outs(project):
+    """What the metrics say it was computed with, and the weights."""
     weights = (project.root / RESULTS / "weights.safetensors").read_bytes()
     return json.loads(project.read(f"{RESULTS}/metrics.json"))["computed"], weights
 
 
+@pytest.mark.full
+@needs_avx2
 def test_an_older_processor_makes_the_same_bytes_and_without_it_others(done):
     usual, old = train(done), train(done, **OLD)
     done.call(*STAGE, **OLD)
@@ -43,6 +88,20 @@ def test_an_older_processor_makes_the_same_bytes_and_without_it_others(done):
     assert set(OLD) < set(PINNED)
 
 
+@pytest.mark.full
+def test_a_processor_without_avx2_says_so_and_computes_as_machine(done):
+    usual = train(done)[1]
+    (done.root / "old_processor").write_text("model name : Old One\nflags : sse4_2 avx\n")
+    done.set({"runtime.reproducible": "portable"})
+    stage = done.call("python", "-c", WITHOUT_AVX2 + OBEYING)
+    (line,) = [line for line in stage.stderr.splitlines() if "portable" in line]
+    assert line.endswith("none here; the stage computes as with machine (Old One)")
+    computed, weights = outs(done)
+    assert computed.startswith("Old One (")
+    assert weights == usual
+
+
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("params", "said"),
     [

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlvc.evidence.curves import Curve, Curves, Numbers
-from dvcview.files.artifacts import read_json
+from dvcview.files.artifacts import read_json, readable
 
 COMPLETE = "complete"
 
@@ -67,6 +67,14 @@ class GpuRun:
             for model, result in units.items()
             if result["ended"] == COMPLETE
         }
+
+    def first_kernels(self, step: str) -> list[Numbers]:
+        """DenseNet-121's first kernels before and after a step, `(2, 64, 7, 7, 3)` per seed."""
+        kernels = []
+        for file in sorted(self.folder.glob(f"{step}_conv0_seed*.npy")):
+            with readable(file, ".npy array"):
+                kernels.append(np.load(file).astype(np.float64))
+        return kernels
 
     def _units(self, step: str) -> Mapping[str, Any]:
         file = self.folder / f"{step}.json"

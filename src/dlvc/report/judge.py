@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from dlvc.evidence.outs import Evidence
-from dlvc.report.rules import densenet, lenet, optimizers, perceptron, update_rules
+from dlvc.report.rules import densenet, lenet, memory_and_time, optimizers, perceptron, update_rules
 from dlvc.report.verdict import Verdict
 
 RULES: Mapping[str, Callable[[Evidence], Verdict]] = MappingProxyType(
@@ -39,7 +39,10 @@ RULES: Mapping[str, Callable[[Evidence], Verdict]] = MappingProxyType(
         "40-3": densenet.oscillation,
         "40-4": densenet.test_loss,
         "40-5": densenet.colours,
-        "40-6": densenet.memory,
+        "40-6": memory_and_time.memory,
+        "40-7": memory_and_time.time,
+        "40-8": memory_and_time.activations,
+        "40-9": memory_and_time.over_fitting,
     }
 )
 

@@ -22,11 +22,11 @@ from dlvc.evidence.gpu import read_gpu_run
 from dlvc.evidence.lectures import Lecture
 from dlvc.evidence.outs import Evidence, mean_and_range
 from dlvc.report.published import Published
-from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNTESTED, Verdict, join
+from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNDECIDED, UNTESTED, Verdict, join
 from dvcview.files.yaml_files import read_yaml
 
 HERE = Path(__file__).parent
-WORDS = (HOLDS, IN_PART, REFUTED, UNTESTED)
+WORDS = (HOLDS, IN_PART, REFUTED, UNDECIDED, UNTESTED)
 QUANTITIES = {
     "train_loss": "training loss",
     "train_loss_lecture_scale": "training loss, lecture's scale",
@@ -74,6 +74,7 @@ def build_page(
     explanations = read_yaml(HERE / "explanations.yaml")
     images = {name: evidence.images(name) for name in ("digits", "photos")}
     own = {lecture.number: evidence.has_lectures_images(lecture.data) for lecture in lectures}
+    claims = [claim for lecture in lectures for claim in lecture.claims]
     leading = {
         claim.id: (verdicts if own[lecture.number] else published.verdicts)[claim.id]
         for lecture in lectures
@@ -98,6 +99,8 @@ def build_page(
         own_images=all(own.values()),
         borrowed=join([str(int(number)) for number, is_own in own.items() if not is_own] or [""]),
         counts=[(word, counts[word]) for word in WORDS],
+        replaced_claims=sum(bool(claim.history) for claim in claims),
+        replaced_tests=sum(len(claim.history) for claim in claims),
         images=images,
         image_size=evidence.params["densenet.image_size"],
         computed=evidence.metrics("lenet")["computed"],
@@ -171,7 +174,7 @@ def remark_on(evidence: Evidence, lecture: Lecture) -> str:
     seconds = np.median(curves.stack("seconds"))
     text = (
         f"At 224 px in bfloat16, an epoch takes {seconds:.1f} s on {gpu.card} (the lecture prints "
-        f"{printed:.0f} s), and the test accuracy goes from {first} after the first epoch to {last} "
+        f"{printed:.0f} s), and the test accuracy goes from {first} after one epoch to {last} "
         f"after epoch {curves.epochs}."
     )
     float32 = gpu.curves("float32")

@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -15,7 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from dlvc.training.batch_norm import synchronize_batch_norm
-from dlvc.training.determinism import instructions_are_pinned
+from dlvc.training.determinism import (
+    can_pin_instructions,
+    cpuinfo,
+    instructions_are_pinned,
+)
 from dlvc.training.process_group import (
     SINGLE_PROCESS,
     ProcessGroup,
@@ -24,6 +27,7 @@ from dlvc.training.process_group import (
     local_world_size,
     world_size,
 )
+from dvcview.console import log
 from dvcview.errors import UserError
 
 if TYPE_CHECKING:
@@ -98,6 +102,11 @@ def prepare_runtime(settings: Settings) -> Runtime:
     device = torch.device(_choose_device(settings))
     if device.type == "cuda" and is_launched():
         device = _own_gpu()
+    if settings.compile and settings.reproducible == "portable":
+        raise UserError(
+            "params.yaml: runtime.compile is true, which makes machine code for this processor; "
+            "set it to false, or runtime.reproducible to machine"
+        )
     compiler = os.environ.get("CXX", "g++")
     if settings.compile and device.type == "cpu" and not shutil.which(compiler):
         raise UserError(
@@ -126,12 +135,13 @@ def _choose_device(settings: Settings) -> str:
             "params.yaml: runtime.reproducible is portable, which a GPU is not; set runtime.device "
             "to cpu or auto, or reproducible to machine"
         )
-    found = torch.backends.cpu.get_cpu_capability()
-    if portable and found != "AVX2":
-        raise UserError(
-            "params.yaml: runtime.reproducible is portable, which needs an x86 processor with AVX2 "
-            f"(torch finds {found}); set it to machine"
-        )
+    if portable and not can_pin_instructions():
+        portable = False
+        if local_rank() == 0:
+            log(
+                "runtime.reproducible is portable, which needs an x86 processor with AVX2, and "
+                f"Linux reports none here; the stage computes as with machine ({_processor()})"
+            )
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise UserError(
             "params.yaml: runtime.device is cuda, but torch finds no GPU here; allowed: auto, cpu"
@@ -181,10 +191,7 @@ def computed_with(device: torch.device) -> str:
 
 def _processor() -> str:
     """The name of the processor, as the system reports it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or "cpu"
+    return cpuinfo("model name") or platform.processor() or "cpu"
 
 
 def _keep_freed_memory() -> None:

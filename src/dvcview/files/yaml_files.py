@@ -13,7 +13,7 @@ from ruamel.yaml.events import AliasEvent
 
 from dvcview.errors import UserError, first_line, one_line
 
-LARGEST_YAML = 20_000  # characters, five times params.yaml; parsing takes half a second
+LARGEST_YAML = 50_000  # characters, ten times params.yaml; parsing takes a second
 MOST_BRACKETS = 500  # the parser's time grows with the square of the nesting depth
 LONGEST_PROBLEM = 150  # characters of the parser's message
 

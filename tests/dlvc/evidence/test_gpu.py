@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dlvc.arrays.array_files import write_npy
 from dlvc.evidence.gpu import read_gpu_run
-from dlvc.report.judge import ON_GPU, RULES, judge_on_gpu
-from dlvc.report.verdict import HOLDS, IN_PART, REFUTED
 from dvcview.files.artifacts import write_json
-from tests.dlvc.report.made_up import Made
+from tests.imports import ROOT
 
 
 def training(ended: str, epochs: int) -> dict[str, object]:
@@ -24,66 +24,55 @@ def training(ended: str, epochs: int) -> dict[str, object]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_json(tmp_path / "machine.json", {"device": "cuda", "card": "a GPU"})
-    write_json(
-        tmp_path / "bfloat16.json",
-        {"seed 40": training("complete", 10), "seed 41": training("stopped", 3)},
-    )
     return tmp_path
 
 
-def test_a_run_has_the_seeds_that_were_trained_to_the_end(folder):
+def test_there_is_no_run_in_an_empty_folder(tmp_path):
+    assert read_gpu_run(tmp_path) is None
+
+
+def test_a_training_has_the_epochs_that_it_completed(folder):
+    units = {"seed 40": training("complete", 10), "seed 41": training("stopped after 9 s", 3)}
+    write_json(folder / "bfloat16.json", {**units, "seed 42": training("stopped after 9 s", 0)})
     run = read_gpu_run(folder)
-    assert run is not None
     assert run.card == "a GPU"
-    assert [curve.seed for curve in run.curves] == [40]
-    assert run.curves.epochs == 10
-    assert run.curves.last("test_accuracy") == pytest.approx([0.78])
-    assert run.float32_seconds is None
+    curves = run.curves("bfloat16")
+    assert [(curve.training, curve.seed, len(curve)) for curve in curves] == [
+        ("", 40, 10),
+        ("", 41, 3),
+    ]
+    assert curves.at("test_accuracy", 3) == pytest.approx([0.64, 0.64])
+    assert len(run.curves("float32")) == 0
 
 
-def test_a_run_has_the_time_of_an_epoch_in_float32(folder):
-    write_json(folder / "float32.json", {"seed 40": training("complete", 1)})
-    run = read_gpu_run(folder)
-    assert run is not None
-    assert run.float32_seconds == 12.5
+def test_a_unit_may_name_its_training(folder):
+    write_json(folder / "updates.json", {"per_epoch, seed 24": training("complete", 2)})
+    (curve,) = read_gpu_run(folder).curves("updates")
+    assert (curve.training, curve.seed) == ("per_epoch", 24)
 
 
-def test_there_is_no_run_before_a_training_is_complete(folder):
-    write_json(folder / "bfloat16.json", {"seed 40": training("stopped", 9)})
-    assert read_gpu_run(folder) is None
-    assert read_gpu_run(folder / "nothing") is None
+def test_only_turns_that_have_every_rule_count(folder):
+    def turn(number, rule, seconds, ended="complete"):
+        return {f"turn {number}, {rule}": {"ended": ended, "rows": [{"seconds_of_epoch": seconds}]}}
 
-
-def test_the_run_decides_claims_on_the_lectures_size_and_times(folder, tmp_path):
-    """The outs themselves have lecture 40 at 32 px, and times at which claim 24-3 fails."""
-    made = Made(tmp_path / "project")
-    made.training("densenet", test_accuracy=[[0.1] * 10], train_loss=[1] * 10, test_loss=[2] * 10)
-    for rule in ("per_batch", "per_sample"):
-        made.training(f"update_rules@{rule}", test_accuracy=[[0.96] * 10])
-    lecture = [0.5927, 0.7402, 0.7774, 0.7650, 0.8475, 0.8390, 0.8513, 0.8426, 0.8543, 0.8606]
-    rows = [
-        {
-            "mode": "graph", "epoch": n + 1, "test_accuracy": accuracy, "train_loss": 1,
-            "test_loss": 2, "seconds": 12,
-        }
-        for n, accuracy in enumerate(lecture)
-    ]  # fmt: skip
-    write_json(folder / "bfloat16.json", {"seed 40": {"ended": "complete", "rows": rows}})
-    turns = {
-        f"turn {turn}, {rule}": {"ended": "complete", "rows": [{"seconds_of_epoch": seconds}]}
-        for turn in (1, 2, 3)
-        for rule, seconds in (
-            ("per_epoch", 2.0),
-            ("per_batch", 2.0 + turn / 10),
-            ("per_sample", 66),
-        )
+    units = turn(1, "per_epoch", 2) | turn(1, "per_batch", 3) | turn(2, "per_epoch", 4)
+    units |= turn(2, "per_batch", 5, ended="stopped") | turn(3, "per_batch", 6)
+    write_json(folder / "rules.json", units)
+    found = read_gpu_run(folder).seconds_of_rules(["per_epoch", "per_batch"])
+    assert {rule: list(seconds) for rule, seconds in found.items()} == {
+        "per_epoch": [2],
+        "per_batch": [3],
     }
-    write_json(folder / "rules.json", turns)
-    evidence = made.evidence()
-    assert judge_on_gpu(evidence, tmp_path / "nothing") == {}
-    found = judge_on_gpu(evidence, folder)
-    assert set(found) == set(ON_GPU)
-    assert found["40-3"].word == found["24-3"].word == HOLDS
-    assert "30 in the lecture's loop" in found["24-3"].parts[0].found  # 66 / 2.2
-    assert RULES["24-3"](evidence).word == IN_PART
-    assert RULES["40-3"](evidence).word == REFUTED
+
+
+def test_the_first_kernels_of_each_seed(folder):
+    for seed in (41, 40):
+        write_npy(folder / f"gray_conv0_seed{seed}.npy", np.full((2, 64, 7, 7, 3), float(seed)))
+    assert [kernels.flat[0] for kernels in read_gpu_run(folder).first_kernels("gray")] == [40, 41]
+    assert read_gpu_run(folder).first_kernels("bfloat16") == []
+
+
+def test_the_run_in_this_project_can_be_read():
+    run = read_gpu_run(ROOT / "docs/gpu")
+    assert run.curves("bfloat16").epochs >= 3
+    assert run.memory()["DenseNet-121"]["seconds_of_update"] > 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dlvc.arrays.array_files import write_npy
+from dlvc.evidence.gpu import read_gpu_run
 from dlvc.evidence.lectures import printed_figures, read_lectures
 from dlvc.evidence.outs import CIFAR10_CLASSES, Evidence
 from dlvc.models.costs import activation_rows, size_rows
@@ -30,9 +33,20 @@ class Made:
         self.images("photos", real=True)
 
     def evidence(self) -> Evidence:
-        """Read afresh, as the stage does."""
+        """Read afresh, as the stage does; with the run on a GPU if there is one."""
         printed = printed_figures(read_lectures(ROOT / "lectures.yaml"))
-        return Evidence(self.root, self.params, self.times, printed)
+        gpu = read_gpu_run(self.root / "docs/gpu")
+        return Evidence(self.root, self.params, self.times, printed, gpu)
+
+    def gpu(self, step: str, ended: str = "complete", **units: Sequence[Mapping[str, Any]]) -> None:
+        """The results of a step of the run on a GPU: rows by unit (`_` for a blank)."""
+        folder = self.root / "docs/gpu"
+        write_json(folder / "machine.json", {"card": "a GPU"})
+        results = {
+            unit.replace("_", " "): {"ended": ended, "rows": list(rows)}
+            for unit, rows in units.items()
+        }
+        write_json(folder / f"{step}.json", results)
 
     def images(self, name: str, *, real: bool) -> None:
         numbers = {"digits": (60_000, 10_000), "photos": (50_000, 10_000)}[name]

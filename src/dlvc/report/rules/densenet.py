@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from dlvc.evidence.curves import Numbers
+from dlvc.evidence.curves import Curve, Curves, Numbers
 from dlvc.evidence.outs import Evidence
-from dlvc.report.rules.lenet import VISIBLE
-from dlvc.report.rules.perceptron import OFF
-from dlvc.report.verdict import Part, Verdict, figure, join, spread
+from dlvc.report.statistics import number, percent, points, printed_curve
+from dlvc.report.verdict import Part, Verdict, join
 
 MODELS = "results/costs/models.csv"
 FIRST_KERNELS = "results/densenet/conv0.npy"
 COPIES = 4  # numbers per parameter in training: itself, its gradient, and Adam's two means
-LECTURE_SIZE = 224  # pixels
+LECTURE_SIZE, LECTURE_EPOCHS = 224, 10  # pixels, and epochs
+LARGER = ("ResNet-18", "ResNet-34", "ResNet-50", "VGG-16")  # more parameters than DenseNet-121
+NO_GPU = "this needs a GPU; docs/gpu says how to run it"
 
 
 def count(evidence: Evidence) -> Verdict:
@@ -25,90 +28,116 @@ def count(evidence: Evidence) -> Verdict:
 
 def half_a_resnet(evidence: Evidence) -> Verdict:
     """40-2: half of a residual network's parameters give the same accuracy."""
-    parameters = int(evidence.models["DenseNet-121"]["parameters"])
-    ratios = {
-        name: parameters / int(row["parameters"])
-        for name, row in evidence.models.items()
-        if name.startswith("ResNet")
-    }
-    half = [name for name, ratio in ratios.items() if 0.4 <= ratio <= 0.6]
-    parts = [
-        Part(
-            "it has about half as many parameters as a residual network",
-            bool(half),
-            join([f"{ratio:.2f} times as many as {name}" for name, ratio in ratios.items()]),
-        )
-    ]
-    resnet, densenet = evidence.exercise("resnet"), evidence.curves("densenet")
-    epoch = min(resnet.epochs, densenet.epochs)
+    ours, theirs = (
+        int(evidence.models[name]["parameters"]) for name in ("DenseNet-121", "ResNet-18")
+    )
+    size = Part(
+        "it has about half as many parameters as ResNet-18",
+        0.4 <= ours / theirs <= 0.6,
+        f"it has {ours / theirs:.2f} times as many",
+    )
+    densenet = training(evidence)
+    resnet = evidence.gpu.curves("resnet") if evidence.gpu else evidence.exercise("resnet")
+    epochs = min(densenet.epochs, resnet.epochs)
     statement = "the accuracy is the same"
-    size = evidence.params["densenet.image_size"]
-    if epoch and evidence.params["claims.resnet.image_size"] == size:
-        ours, theirs = (curves.at("test_accuracy", epoch) for curves in (densenet, resnet))
-        difference = float(theirs.mean() - ours.mean())
-        found = (
-            f"DenseNet-121 reaches {spread(ours)} and ResNet-18 {spread(theirs)} after {epoch} "
-            f"epochs at {size} px"
-        )
-        parts.append(Part(statement, abs(difference) <= 0.02, found))
+    if not is_lectures(evidence) or epochs < LECTURE_EPOCHS:
+        found = f"{limits(evidence)}; both networks have {epochs} epochs"
+        accuracy = Part(statement, None, found)
     else:
-        parts.append(Part(statement, None, OFF))
-    return Verdict(tuple(parts), (MODELS, resnet.file, densenet.file))
+        accuracy = same_accuracy(
+            statement,
+            densenet.at("test_accuracy", epochs),
+            resnet.at("test_accuracy", epochs),
+            evidence.images("photos")["test"]["images"],
+        )
+    return Verdict((size, accuracy), (MODELS, densenet.file, resnet.file))
+
+
+def same_accuracy(statement: str, ours: Numbers, theirs: Numbers, images: int) -> Part:
+    """Whether two accuracies on as many test images differ by at most 2 points.
+
+    The interval is that of the sampling of the images, by the normal approximation.
+    """
+    difference = float(ours.mean() - theirs.mean())
+    variances = [float(x.mean() * (1 - x.mean())) for x in (ours, theirs)]
+    half = 1.96 * float(np.sqrt(sum(variances) / images))
+    low, high = difference - half, difference + half
+    inside, outside = low >= -0.02 and high <= 0.02, high < -0.02 or low > 0.02
+    found = (
+        f"DenseNet-121 reaches {percent(ours.mean())} and ResNet-18 {percent(theirs.mean())}: the "
+        f"difference is {points(difference)} (95 % interval {points(low)} to {points(high)}, "
+        f"n = {images:,} test images)"
+    )
+    holds = inside or (False if outside else None)
+    return Part(statement, holds, found, is_undecided=holds is None)
 
 
 def oscillation(evidence: Evidence) -> Verdict:
     """40-3: the test accuracy goes from 59 to 86 % and oscillates."""
-    curves = evidence.curves("densenet")
-    size = evidence.params["densenet.image_size"]
-    comparable = evidence.has_cifar10 and size == LECTURE_SIZE
-    parts = []
-    for epoch, printed in ((1, 0.5927), (10, 0.8606)):
-        statement = f"the test accuracy is {printed:.0%} after epoch {epoch}"
-        if curves.epochs < epoch:
-            parts.append(Part(statement, None, f"this run has {curves.epochs} epochs"))
-        elif comparable:
-            ours = curves.at("test_accuracy", epoch)
-            parts.append(figure(statement, ours, printed, 0.02, comparable=True))
-        else:
-            ours = curves.at("test_accuracy", epoch)
-            condition = f"at {size} px" if evidence.has_cifar10 else "on other images"
-            parts.append(Part(statement, None, f"we measure {spread(ours)}, but {condition}"))
-    accuracy = curves.stack("test_accuracy")
+    curves = training(evidence)
+    printed = printed_curve(
+        "the printed test accuracies are ours",
+        curves,
+        "test_accuracy",
+        evidence.printed["densenet"]["test_accuracy"],
+        percent,
+        comparable=is_lectures(evidence),
+    )
     statement = "it oscillates from about the fourth epoch on"
-    if curves.epochs >= 8:
-        falls = int((np.diff(accuracy[:, 2:], axis=1) < 0).sum(axis=1).min())
-        found = f"it falls {falls} times from the fourth epoch on"
-        parts.append(Part(statement, falls >= 2, found))
-    else:
-        parts.append(Part(statement, None, f"{curves.epochs} epochs are too few to test this"))
-    return Verdict(tuple(parts), (curves.file,))
+    if not is_lectures(evidence) or curves.epochs < LECTURE_EPOCHS:
+        found = f"{limits(evidence)}; the test needs {LECTURE_EPOCHS} epochs"
+        return Verdict((printed, Part(statement, None, found)), (curves.file,))
+    images = evidence.images("photos")["test"]["images"]
+    falls = [list(significant_falls(curve, images)) for curve in curves]
+    found = "; ".join(
+        f"seed {curve.seed} falls by more than two standard errors after "
+        + (f"epochs {join([str(epoch) for epoch in of_seed])}" if of_seed else "no epoch")
+        for curve, of_seed in zip(curves, falls, strict=True)
+    )
+    return Verdict((printed, Part(statement, all(falls), found)), (curves.file,))
+
+
+def significant_falls(curve: Curve, images: int, first: int = 5) -> Iterator[int]:
+    """The epochs from `first` on after which fewer of the test images are right than before.
+
+    Fewer by more than two standard errors. If an epoch lost l right answers and gained g others,
+    the difference g - l has the standard error √(l + g). A curve without these counts, which only
+    the run on a GPU has, gets the standard error of independent answers. It is larger, so that
+    fewer falls count.
+    """
+    accuracy = curve["test_accuracy"]
+    for epoch in range(first, len(curve) + 1):
+        before, after = accuracy[epoch - 2], accuracy[epoch - 1]
+        variance = images * (before * (1 - before) + after * (1 - after))
+        if "lost" in curve.columns:
+            variance = curve["lost"][epoch - 1] + curve["gained"][epoch - 1]
+        if images * (before - after) > 2 * np.sqrt(variance):
+            yield epoch
 
 
 def test_loss(evidence: Evidence) -> Verdict:
     """40-4: the test loss is above the training loss."""
-    curves = evidence.curves("densenet")
-    gap = curves.stack("test_loss") - curves.stack("train_loss")
-    above = int((gap > 0).sum())
-    found = f"it is above at {above} of {gap.size} epochs"
-    below = [str(epoch + 1) for epoch in np.flatnonzero((gap <= 0).any(axis=0))]
-    if below:
-        epochs = "epoch" if len(below) == 1 else "epochs"
-        found += (
-            f"; it is not after {epochs} {join(below)}, because the training loss is a mean over "
-            "the epoch and comes from less trained weights"
-        )
-    last = float(gap[:, -1].mean())
-    return Verdict(
-        (
-            Part("the test loss is above at every epoch", above == gap.size, found),
-            Part(
-                "it is above at some epoch",
-                above > 0,
-                f"the difference is {last:+.3f} after the last epoch",
-            ),
-        ),
-        (curves.file,),
+    curves = training(evidence)
+    every, some = "the test loss is above at every epoch", "it is above at some epoch"
+    if evidence.gpu and curves.epochs:
+        gap = curves.stack("test_loss") - curves.stack("train_loss_after")
+        above = int((gap > 0).sum())
+        found = f"it is above at {above} of {gap.size} epochs"
+        parts = [
+            Part(every, above == gap.size, found),
+            Part(some, above > 0, f"the difference is {gap[:, -1].mean():+.3f} at the end"),
+        ]
+    else:
+        parts = [Part(every, None, NO_GPU)]
+    printed = printed_curve(
+        "the printed training losses are ours",
+        curves,
+        "train_loss_lecture_scale",
+        evidence.printed["densenet"]["train_loss_lecture_scale"],
+        number,
+        comparable=is_lectures(evidence),
     )
+    return Verdict((*parts, *rest(evidence, curves), printed), (curves.file,))
 
 
 def colours(evidence: Evidence) -> Verdict:
@@ -117,58 +146,74 @@ def colours(evidence: Evidence) -> Verdict:
     A kernel's change is split into two orthogonal parts: the mean of the three colours (intensity)
     and their deviations from it (shade). A random change is on average the same share of both.
     """
-    before, after = np.asarray(evidence.array(FIRST_KERNELS), dtype=np.float64)  # (64, 7, 7, 3)
-
-    def shade(kernels: Numbers) -> Numbers:
-        deviations: Numbers = kernels - kernels.mean(axis=-1, keepdims=True)
-        return deviations
-
-    def change(old: Numbers, new: Numbers) -> float:
-        """The median over the kernels of the change's length, as a share of the old length."""
-        changes, lengths = (np.sqrt((part**2).sum((1, 2, 3))) for part in (new - old, old))
-        return float(np.median(changes / lengths))
-
-    shades = change(shade(before), shade(after))
-    intensities = change(before - shade(before), after - shade(after))
-    return Verdict(
-        (
-            Part(
-                "the intensities change",
-                intensities >= VISIBLE,
-                f"by {intensities:.0%} of their length in the median kernel",
-            ),
-            Part("the shades hardly change", 2 * shades <= intensities, f"by {shades:.0%}"),
-        ),
-        (FIRST_KERNELS,),
+    curves = training(evidence)
+    if evidence.gpu:
+        kernels = evidence.gpu.first_kernels("bfloat16")
+        file = evidence.gpu.file("bfloat16")
+    else:
+        file = FIRST_KERNELS
+        kernels = [np.asarray(evidence.array(file), dtype=np.float64)]
+    shares = [changes(*pair) for pair in kernels]
+    statement = "the intensities change at least twice as much as the shades"
+    found = "; ".join(
+        f"by {intensity:.1%} and {shade:.1%} of their length in the median kernel"
+        for intensity, shade in shares
     )
+    holds = all(intensity >= 2 * shade for intensity, shade in shares)
+    control = "on gray images, the shades hardly change"
+    gray = evidence.gpu.first_kernels("gray") if evidence.gpu else []
+    if gray:
+        (intensity, shade) = changes(*gray[0])
+        control_part = Part(
+            control, 2 * shade <= intensity, f"intensities {intensity:.1%}, shades {shade:.1%}"
+        )
+    else:
+        control_part = Part(control, None, NO_GPU if not evidence.gpu else "not yet run")
+    parts = (Part(statement, holds, found), control_part, *rest(evidence, curves))
+    return Verdict(parts, (file,))
 
 
-def memory(evidence: Evidence) -> Verdict:
-    """40-6: DenseNet needs less memory, and parameters and activations fill it."""
-    batch = evidence.params["costs.batch_size"]
-    size = evidence.params["costs.image_size"]
+def changes(before: Numbers, after: Numbers) -> tuple[float, float]:
+    """How much intensities and shades of kernels `(64, 7, 7, 3)` change.
 
-    def needs(name: str) -> tuple[int, int]:
-        """The bytes that training takes for parameters and for activations."""
-        row = evidence.models[name]
-        return COPIES * int(row["parameter_bytes"]), batch * int(row["activation_bytes"])
+    Both are medians over the kernels of the change's length, as a share of the length before.
+    """
 
-    ours, theirs, residual = (needs(name) for name in ("DenseNet-121", "VGG-16", "ResNet-50"))
-    share = ours[0] / sum(ours)
-    return Verdict(
-        (
-            Part(
-                "fewer parameters leave memory free",
-                sum(ours) < sum(theirs),
-                f"to train with batches of {batch} at {size} px, DenseNet-121 needs "
-                f"{sum(ours) / 1e9:.2f} GB, VGG-16 {sum(theirs) / 1e9:.2f} GB and ResNet-50 "
-                f"{sum(residual) / 1e9:.2f} GB",
-            ),
-            Part(
-                "parameters and activations fill the memory",
-                0.1 <= share <= 0.9,
-                f"parameters, gradients and Adam's means take {share:.1%}, activations the rest",
-            ),
-        ),
-        (MODELS,),
-    )
+    def median_change(old: Numbers, new: Numbers) -> float:
+        changed, lengths = (np.sqrt((part**2).sum((1, 2, 3))) for part in (new - old, old))
+        return float(np.median(changed / lengths))
+
+    intensities = [kernels.mean(axis=-1, keepdims=True) for kernels in (before, after)]
+    shades = [
+        kernels - intensity for kernels, intensity in zip((before, after), intensities, strict=True)
+    ]
+    # A mean counts for three colours, which changes neither share.
+    return median_change(*intensities), median_change(*shades)
+
+
+def training(evidence: Evidence) -> Curves:
+    """The lecture's training: this run's, or that on a GPU, which has the lecture's size."""
+    if evidence.gpu and evidence.params["densenet.image_size"] != LECTURE_SIZE:
+        return evidence.gpu.curves("bfloat16")
+    return evidence.curves("densenet")
+
+
+def is_lectures(evidence: Evidence) -> bool:
+    """Whether `training` has the lecture's images and their size."""
+    size = evidence.params["densenet.image_size"]
+    return evidence.has_cifar10 and (bool(evidence.gpu) or size == LECTURE_SIZE)
+
+
+def limits(evidence: Evidence) -> str:
+    """The images and the size of `training`, as the reason why a part is not tested."""
+    images = "CIFAR-10" if evidence.has_cifar10 else "other images than CIFAR-10"
+    size = LECTURE_SIZE if evidence.gpu else evidence.params["densenet.image_size"]
+    return f"this training has {images} at {size} px"
+
+
+def rest(evidence: Evidence, curves: Curves) -> list[Part]:
+    """What `training` cannot decide: an untested part unless it is the lecture's whole training."""
+    if is_lectures(evidence) and curves.epochs >= LECTURE_EPOCHS:
+        return []
+    found = f"{limits(evidence)}, and {curves.epochs} epochs"
+    return [Part(f"so it is at {LECTURE_SIZE} px after {LECTURE_EPOCHS} epochs", None, found)]

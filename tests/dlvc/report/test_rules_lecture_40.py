@@ -1,0 +1,186 @@
+"""The rules of lecture 40, on outs that were made up for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dlvc.evidence.curves import Curve
+from dlvc.report.judge import RULES
+from dlvc.report.rules.densenet import changes, significant_falls
+from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNDECIDED, UNTESTED
+from tests.dlvc.report.made_up import Made
+
+LECTURE = [0.5927, 0.7402, 0.7774, 0.7650, 0.8475, 0.8390, 0.8513, 0.8426, 0.8543, 0.8606]
+
+
+@pytest.fixture
+def made(tmp_path):
+    return Made(tmp_path)
+
+
+def word(made, claim):
+    return RULES[claim](made.evidence()).word
+
+
+def holds(made, claim):
+    """The parts of a claim's verdict: True, False, or None if one is not tested or undecided."""
+    return [part.holds for part in RULES[claim](made.evidence()).parts]
+
+
+def rows(accuracy, test_loss=0.5, train_loss=0.4, train_accuracy=0.9):
+    """The rows of a training on a GPU."""
+    columns = np.broadcast_arrays(accuracy, test_loss, train_loss, train_accuracy)
+    return [
+        {
+            "mode": "graph", "epoch": number + 1, "test_accuracy": a, "test_loss": loss,
+            "train_loss_after": trained, "train_accuracy_after": right,
+            "train_loss_lecture_scale": 0.01,
+        }
+        for number, (a, loss, trained, right) in enumerate(zip(*columns, strict=True))
+    ]  # fmt: skip
+
+
+def test_40_1_counted(made):
+    made.costs(DenseNet_121=(7_978_856, 1))
+    assert word(made, "40-1") == HOLDS
+    made.costs(DenseNet_121=(7_978_857, 1))
+    assert word(made, "40-1") == REFUTED
+
+
+@pytest.mark.parametrize(("theirs", "expected"), [(0.861, True), (0.90, False), (0.875, None)])
+def test_40_2_the_accuracy_of_a_residual_network(made, theirs, expected):
+    made.costs(DenseNet_121=(50, 1), ResNet_18=(100, 1))
+    made.gpu("bfloat16", seed_40=rows(LECTURE))
+    made.gpu("resnet", seed_40=rows([0.5] * 9 + [theirs]))
+    assert holds(made, "40-2") == [True, expected]
+
+
+def test_40_2_needs_the_lectures_epochs_and_size(made):
+    made.costs(DenseNet_121=(68, 1), ResNet_18=(100, 1))
+    made.training("densenet", test_accuracy=[LECTURE])
+    made.exercise("resnet", ResNet_18=(1, "test_accuracy", [LECTURE]))
+    assert holds(made, "40-2") == [False, None]
+    made.gpu("bfloat16", seed_40=rows(LECTURE[:9]))
+    made.gpu("resnet", seed_40=rows(LECTURE))
+    assert holds(made, "40-2") == [False, None]
+
+
+def test_40_3_a_fall_counts_if_it_is_larger_than_two_standard_errors():
+    # Of 10,000 images, two standard errors are 1.0 points at 85 %.
+    curve = Curve("", 40, {"epoch": np.arange(10), "test_accuracy": np.array(LECTURE)})
+    assert list(significant_falls(curve, 10_000)) == []
+    assert list(significant_falls(curve, 20_000)) == [6, 8]
+    fallen = np.array([0.9, 0.7, 0.85, 0.85, 0.83, 0.85, 0.839, 0.85, 0.85, 0.85])
+    curve = Curve("", 40, {"epoch": np.arange(10), "test_accuracy": fallen})
+    assert list(significant_falls(curve, 10_000)) == [5, 7]
+
+
+def test_40_3_answers_to_the_same_images_show_smaller_falls():
+    """The lecture's sixth epoch has 85 right answers less than the fifth."""
+    for others, expected in ((0, [6, 8]), (3000, [])):
+        lost = np.round(10_000 * np.maximum(0, -np.diff(LECTURE, prepend=0))) + others
+        gained = np.round(10_000 * np.maximum(0, np.diff(LECTURE, prepend=0))) + others
+        columns = {"test_accuracy": np.array(LECTURE), "lost": lost, "gained": gained}
+        curve = Curve("", 40, {"epoch": np.arange(10), **columns})
+        assert list(significant_falls(curve, 10_000)) == expected
+
+
+def test_40_3_oscillating(made):
+    steady = np.linspace(0.59, 0.86, 10)
+    falling = [*steady[:6], 0.70, *steady[7:]]
+    for curves, expected in (
+        ([falling], True), ([steady], False), ([falling, steady], False)
+    ):  # fmt: skip
+        units = {f"seed_{40 + n}": rows(curve) for n, curve in enumerate(curves)}
+        made.gpu("bfloat16", **units)
+        assert holds(made, "40-3") == [None, expected]  # two seeds have no prediction interval
+    made.gpu("bfloat16", seed_40=rows(falling[:9]))
+    assert word(made, "40-3") == UNTESTED
+
+
+def test_40_3_the_printed_accuracies(made):
+    made.params["densenet.image_size"] = 224
+    noise = np.random.default_rng(1).normal(0, 0.02, (4, 10))
+    made.training("densenet", test_accuracy=LECTURE + noise)
+    assert holds(made, "40-3")[0] is True
+    made.training("densenet", test_accuracy=np.array(LECTURE) - 0.2 + noise)
+    assert holds(made, "40-3")[0] is False
+    made.images("photos", real=False)
+    assert word(made, "40-3") == UNTESTED
+
+
+def test_40_4_the_test_loss(made):
+    for train, expected in ((0.4, HOLDS), ([0.6] + [0.4] * 9, IN_PART), (0.6, REFUTED)):
+        made.gpu("bfloat16", seed_40=rows(LECTURE, train_loss=train))
+        assert word(made, "40-4") == expected
+
+
+def test_40_4_needs_losses_in_evaluation_mode(made):
+    made.training("densenet", train_loss=[[1] * 10], test_loss=[[2] * 10])
+    assert word(made, "40-4") == UNTESTED
+
+
+def test_40_5_intensity_and_shade(made):
+    made.training("densenet", test_accuracy=[LECTURE])
+    rng = np.random.default_rng(3)
+    before = rng.standard_normal((64, 7, 7, 3))
+    gray = rng.standard_normal((64, 7, 7, 1)) * np.ones(3)
+    colour = rng.standard_normal((64, 7, 7, 3))
+    colour -= colour.mean(-1, keepdims=True)
+    for change, expected in (
+        (0.2 * gray, HOLDS),  # mostly at right angles to a kernel: its length hardly changes
+        (0.2 * (gray + colour), REFUTED),
+        (0.2 * colour, REFUTED),
+    ):
+        made.array("results/densenet/conv0.npy", [before, before + change])
+        assert word(made, "40-5") == expected
+    made.gpu("bfloat16", seed_40=rows(LECTURE))
+    for seed, change in ((40, gray), (41, gray + colour)):
+        made.array(f"docs/gpu/bfloat16_conv0_seed{seed}.npy", [before, before + change])
+    assert word(made, "40-5") == REFUTED  # for one of two seeds
+
+
+def test_40_5_a_random_change_is_the_same_share_of_both():
+    rng = np.random.default_rng(4)
+    before, change = rng.standard_normal((2, 640, 7, 7, 3))
+    intensities, shades = changes(before, before + 0.1 * change)
+    assert intensities == pytest.approx(0.1, abs=0.005)
+    assert shades == pytest.approx(0.1, abs=0.005)
+
+
+def test_40_6_the_memory_and_its_reason(made):
+    few, many = 1_000_000, 3_000_000
+    for ours, theirs, expected in (
+        ((few, 500_000), (many, 500_000), [True, True]),
+        ((few, 50_000_000), (many, 500_000), [False, False]),
+        ((few, 50_000_000), (many, 80_000_000), [True, False]),
+    ):
+        made.costs(DenseNet_121=ours, VGG_16=theirs)
+        assert holds(made, "40-6") == expected
+    # What was measured counts more than what was counted.
+    measured = {"DenseNet-121": 5, "VGG-16": 4}
+    made.gpu("memory", **{name: [{"peak_memory": peak}] for name, peak in measured.items()})
+    assert holds(made, "40-6") == [False, False]
+
+
+def test_40_7_the_time_of_an_update(made):
+    assert word(made, "40-7") == UNTESTED
+    seconds = {"DenseNet-121": 3, "ResNet-18": 1, "ResNet-34": 2, "ResNet-50": 4, "VGG-16": 5}
+    for name in ("DenseNet-121", "VGG-16"):
+        made.gpu("memory", **{n: [{"seconds_of_update": s}] for n, s in seconds.items()})
+        assert holds(made, "40-7") == [seconds["DenseNet-121"] < s for s in (1, 2, 4, 5)]
+        seconds["DenseNet-121"] = {"DenseNet-121": 0.5, "VGG-16": 9}[name]
+
+
+def test_40_8_the_activations(made):
+    larger = {"ResNet_18": (2, 10), "ResNet_34": (2, 30), "ResNet_50": (2, 40), "VGG_16": (2, 20)}
+    made.costs(DenseNet_121=(1, 25), **larger)
+    assert holds(made, "40-8") == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("trained", "expected"), [([0.61, 0.99], True), ([0.61, 0.88], False)])
+def test_40_9_the_training_accuracy_runs_away(made, trained, expected):
+    made.gpu("bfloat16", seed_40=rows([0.60, 0.86], train_accuracy=trained))
+    assert holds(made, "40-9") == [expected, None]  # not after ten epochs
+    assert UNDECIDED not in word(made, "40-9")
