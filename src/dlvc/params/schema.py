@@ -231,10 +231,10 @@ class TrainingExercise(Exercise):
 
 
 class BatchSizeExercise(Exercise):
-    """SGD and Adam at several batch sizes, and SGD also at `sgd_learning_rate`."""
+    """SGD and Adam at several batch sizes, each at learning rates of its own."""
 
-    learning_rate: LearningRate
-    sgd_learning_rate: LearningRate
+    sgd_learning_rates: LearningRates
+    adam_learning_rates: LearningRates
     batch_sizes: Annotated[list[Count], Field(min_length=1, max_length=20)]
 
 
