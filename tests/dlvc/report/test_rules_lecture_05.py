@@ -54,11 +54,11 @@ def test_05_1_falls_slowly_to_the_printed_losses(made):
 
 
 def test_05_1_one_printed_loss_outside_of_its_interval_refutes_the_curve(made):
-    made.training("perceptron", **losses(scaled=PRINTED + [0, 2e-4]))
+    made.training("perceptron", **losses(scaled=PRINTED + np.array([0, 2e-4])))
     found = verdict(made, "05-1").parts[2]
     assert not found.holds
     assert "1 of 2 printed values" in found.found
-    made.training("perceptron", **losses(scaled=PRINTED + [0, 2e-5]))
+    made.training("perceptron", **losses(scaled=PRINTED + np.array([0, 2e-5])))
     assert verdict(made, "05-1").parts[2].holds
 
 
@@ -141,7 +141,11 @@ def rates(early, late, epochs=200, spread=0.001, seeds=3):
     """Losses at 0.001, 10 and 100 in the first and in the last epochs; the seeds move together."""
     names = ("rate_0p001", "rate_10", "rate_100")
     return {
-        name: (1, "train_loss", np.repeat([[a, b]], [100, epochs - 100], axis=1) + spread * SEEDS[:seeds])
+        name: (
+            1,
+            "train_loss",
+            np.repeat([[a, b]], [100, epochs - 100], axis=1) + spread * SEEDS[:seeds],
+        )
         for name, a, b in zip(names, early, late, strict=True)
     }
 
