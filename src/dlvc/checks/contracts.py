@@ -10,7 +10,7 @@ from dlvc.arrays.dataset import DIGIT_SHAPE, PHOTO_SHAPE
 from dlvc.checks.contract import Contracts
 from dlvc.checks.images import dataset, features, figures, schema
 from dlvc.checks.report import costs, exercise, report
-from dlvc.checks.training import TrainingContract, kernels, layers, training, update_losses
+from dlvc.checks.training import TrainingContract, kernels, layers, training, update_rule
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,9 +62,9 @@ CONTRACTS: Contracts = MappingProxyType(
         "photos": dataset(PHOTO_SHAPE),
         "features": features(PHOTOS),
         "perceptron": training(PERCEPTRON),
-        "update_rules@per_epoch": training(PER_EPOCH) + update_losses(),
-        "update_rules@per_batch": training(PER_BATCH) + update_losses(),
-        "update_rules@per_sample": training(PER_SAMPLE) + update_losses(),
+        "update_rules@per_epoch": update_rule(PER_EPOCH),
+        "update_rules@per_batch": update_rule(PER_BATCH),
+        "update_rules@per_sample": update_rule(PER_SAMPLE),
         "optimizers@sgd": training(OPTIMIZER),
         "optimizers@momentum": training(OPTIMIZER),
         "optimizers@adam": training(OPTIMIZER),
@@ -77,6 +77,7 @@ CONTRACTS: Contracts = MappingProxyType(
         "claims@sgd": exercise(),
         "claims@momentum": exercise(),
         "claims@lenet": exercise("conv1.npy"),
+        "claims@lenet_sgd": exercise(),
         "claims@resnet": exercise(),
         "costs": costs(),
         "figures": figures(),

@@ -161,8 +161,8 @@ def training(contract: TrainingContract) -> tuple[Contract, ...]:
     )
 
 
-def update_losses() -> tuple[Contract, ...]:
-    """The stages of lecture 24: the loss of each update, float32 `(updates,)`."""
+def update_rule(contract: TrainingContract) -> tuple[Contract, ...]:
+    """The stages of lecture 24: also the loss of each update, and which answers are correct."""
 
     def losses(outs: Outs) -> Iterator[str]:
         found = read_npy(outs / "update_losses.npy")
@@ -172,7 +172,20 @@ def update_losses() -> tuple[Contract, ...]:
         elif not np.isfinite(found).all():
             yield "has losses that are not finite"
 
-    return (Contract("update_losses.npy", losses, ("metrics.json",)),)
+    def answers(outs: Outs) -> Iterator[str]:
+        found = read_npy(outs / "correct.npy")
+        images = read_json(outs.root / contract.summary)["test"]["images"]
+        stated = [float(row["test_accuracy"]) for row in read_csv(outs / "seeds.csv")]
+        if found.dtype != np.bool_ or found.ndim != 3 or found.shape[2] != images:
+            yield f"{found.dtype} {found.shape}, expected bool (seeds, epochs, {images})"
+        elif (found.sum(axis=2) / images).flatten().tolist() != stated:
+            yield "has other accuracies than seeds.csv"
+
+    return (
+        *training(contract),
+        Contract("update_losses.npy", losses, ("metrics.json",)),
+        Contract("correct.npy", answers, ("seeds.csv",), (contract.summary,)),
+    )
 
 
 def layers() -> tuple[Contract, ...]:

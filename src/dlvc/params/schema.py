@@ -250,6 +250,14 @@ class MomentumExercise(TrainingExercise):
     momentum: Annotated[float, Field(gt=0, lt=1)]
 
 
+class LeNetSGDExercise(Exercise):
+    """LeNet trained with Adam and with SGD, each at several learning rates."""
+
+    adam_learning_rates: LearningRates
+    sgd_learning_rates: LearningRates
+    batch_size: Count
+
+
 class ResNetExercise(TrainingExercise):
     """ResNet-18, trained with the same method as DenseNet."""
 
@@ -266,6 +274,7 @@ class Claims(Section):
     sgd: SGDExercise
     momentum: MomentumExercise
     lenet: TrainingExercise
+    lenet_sgd: LeNetSGDExercise
     resnet: ResNetExercise
 
 

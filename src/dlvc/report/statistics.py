@@ -83,20 +83,25 @@ def mcnemar(lost: int, gained: int) -> float:
 
 
 def above(
-    statement: str, values: Numbers, bound: float, show: Callable[[float], str], what: str
+    statement: str,
+    values: Numbers,
+    bound: float,
+    show: Callable[[float], str],
+    what: str,
+    unit: str = "seed",
 ) -> Part:
     """Whether the mean of `values` is above `bound`, judged by its 95 % interval.
 
     It is undecided if the interval contains the bound, and not tested with fewer than two values.
-    `what` says what the values are, and `show` writes one of them.
+    `what` says what the values are, `show` writes one of them, and `unit` is what each is of.
     """
     if len(values) < 2:
-        return _too_few(statement, values, show, what)
+        return _too_few(statement, values, show, what, unit)
     low, high = confidence_interval(values)
     holds = low > bound or (None if high >= bound else False)
     spread = values.std(ddof=1) / np.sqrt(len(values))
     p_value = _p_value(values.mean() - bound, spread, len(values))
-    found = f"{_interval(values, low, high, show, what)}, {as_p(p_value)}"
+    found = f"{_interval(values, low, high, show, what, unit)}, {as_p(p_value)}"
     return Part(statement, holds, found, is_undecided=holds is None)
 
 
@@ -106,19 +111,20 @@ def within(
     bounds: tuple[float, float],
     show: Callable[[float], str],
     what: str,
+    unit: str = "seed",
 ) -> Part:
     """Whether the mean of `values` is between two bounds, judged by its 95 % interval.
 
     It holds if the whole interval lies between them, and is refuted if all of it lies outside.
     """
     if len(values) < 2:
-        return _too_few(statement, values, show, what)
+        return _too_few(statement, values, show, what, unit)
     low, high = confidence_interval(values)
     least, most = bounds
     holds = True if least <= low and high <= most else None
     if high < least or low > most:
         holds = False
-    found = _interval(values, low, high, show, what)
+    found = _interval(values, low, high, show, what, unit)
     return Part(statement, holds, found, is_undecided=holds is None)
 
 
@@ -193,21 +199,27 @@ def as_p(p_value: float) -> str:
 
 
 def _interval(
-    values: Numbers, low: float, high: float, show: Callable[[float], str], what: str
+    values: Numbers, low: float, high: float, show: Callable[[float], str], what: str, unit: str
 ) -> str:
     return (
         f"{what} is {show(values.mean())} (95 % interval {show(low)} to {show(high)}, "
-        f"{_seeds(len(values))})"
+        f"{_counted(len(values), unit)})"
     )
 
 
-def _too_few(statement: str, values: Numbers, show: Callable[[float], str], what: str) -> Part:
+def _too_few(
+    statement: str, values: Numbers, show: Callable[[float], str], what: str, unit: str
+) -> Part:
     shown = f"{what} is {show(values[0])}, and " if len(values) else ""
-    return Part(statement, None, f"{shown}{_seeds(len(values))} cannot decide this")
+    return Part(statement, None, f"{shown}{_counted(len(values), unit)} cannot decide this")
 
 
 def _seeds(count: int) -> str:
-    return "one seed" if count == 1 else f"{count} seeds"
+    return _counted(count, "seed")
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"one {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _quantile(count: int) -> float:

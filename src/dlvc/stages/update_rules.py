@@ -20,7 +20,7 @@ from dlvc.training.metrics import EpochResult
 from dlvc.training.optimizers import SGD
 from dlvc.training.results import save_training
 from dlvc.training.runtime import prepare_runtime
-from dlvc.training.trainer import Trainer, seeds_from
+from dlvc.training.trainer import Trained, Trainer, seeds_from
 from dvcview.files.artifacts import read_json
 from dvcview.tracking import stage_run
 
@@ -34,6 +34,11 @@ def losses_by_update(curve: Sequence[EpochResult], accumulate: bool) -> NDArray[
     if accumulate:
         return np.array([epoch.train_loss for epoch in curve], dtype=np.float32)
     return np.concatenate([epoch.batch_losses for epoch in curve])
+
+
+def correct_answers(trained: Sequence[Trained[MLP]]) -> NDArray[np.bool_]:
+    """Whether each test image was classified correctly after each epoch, `(seeds, epochs, N)`."""
+    return np.array([[epoch.test.correct for epoch in one.curve] for one in trained])
 
 
 def main(rule: str) -> None:
@@ -69,3 +74,4 @@ def main(rule: str) -> None:
         trained = trainer.fit_seeds(seeds, stage, logged, run.log_metrics)
         save_training(folder, trained, summary)
         write_npy(folder / "update_losses.npy", losses_by_update(trained[0].curve, accumulate))
+        write_npy(folder / "correct.npy", correct_answers(trained))

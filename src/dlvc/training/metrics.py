@@ -12,14 +12,16 @@ from dlvc.training.samples import EpochState, Samples
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean loss, accuracy and confusion matrix over some samples.
+    """Mean loss, accuracy and confusion matrix over some samples, and which answers are correct.
 
-    `confusion` int64 `(C, C)`: see `confusion_matrix`.
+    `confusion` int64 `(C, C)`: see `confusion_matrix`. `correct` bool `(N,)`: whether the predicted
+    class of each sample is its label, in the stored order of the samples.
     """
 
     loss: float
     accuracy: float
     confusion: NDArray[np.int64]
+    correct: NDArray[np.bool_]
 
     @classmethod
     def from_state(cls, testing: EpochState, samples: Samples) -> Evaluation:
@@ -29,6 +31,7 @@ class Evaluation:
             testing.mean_loss(),
             testing.accuracy(samples.labels),
             confusion_matrix(labels, predicted, testing.classes),
+            labels == predicted,
         )
 
 

@@ -75,7 +75,10 @@ class TrainingState:
 
 
 def _curve_to_plain(curve: list[EpochResult]) -> dict[str, Any]:
-    """The curve as a few large tensors; to save thousands of small ones would take too long."""
+    """The curve as a few large tensors; to save thousands of small ones would take too long.
+
+    Eight test samples share a byte of `correct`.
+    """
     if not curve:
         return {}
     tests = [epoch.test for epoch in curve]
@@ -86,6 +89,8 @@ def _curve_to_plain(curve: list[EpochResult]) -> dict[str, Any]:
         ],
         "batch_losses": torch.from_numpy(np.stack([epoch.batch_losses for epoch in curve])),
         "confusion": torch.from_numpy(np.stack([test.confusion for test in tests])),
+        "correct": torch.from_numpy(np.packbits([test.correct for test in tests], axis=1)),
+        "test samples": len(tests[0].correct),
         "samples": curve[0].samples,
     }
 
@@ -95,7 +100,9 @@ def _curve_from_plain(plain: Mapping[str, Any]) -> list[EpochResult]:
     for number, (updates, train_loss, train_accuracy, test_loss, test_accuracy) in enumerate(
         plain.get("numbers", [])
     ):
-        test = Evaluation(test_loss, test_accuracy, plain["confusion"][number].numpy())
+        packed = plain["correct"][number].numpy()
+        correct = np.unpackbits(packed, count=plain["test samples"]).astype(bool)
+        test = Evaluation(test_loss, test_accuracy, plain["confusion"][number].numpy(), correct)
         losses, samples = plain["batch_losses"][number].numpy(), plain["samples"]
         curve.append(
             EpochResult(number + 1, updates, train_loss, train_accuracy, test, losses, samples)

@@ -92,6 +92,7 @@ def lenet(folder, update_losses):
     table = summarize(model, torch.zeros(1, 28, 28, dtype=torch.uint8))
     write_csv(folder / "layers.csv", [vars(row) for row in table])
     write_npy(folder / "update_losses.npy", update_losses)
+    write_npy(folder / "correct.npy", np.tile(np.arange(TEST) % 2 == 0, (2, EPOCHS, 1)))
 
 
 @pytest.fixture(scope="session")
@@ -334,13 +335,34 @@ def test_a_broken_promise_is_named(root, folder, file, damage, said):
         raise AssertionError("; ".join(found.get(name, [])))
 
 
+def update_rule(root, file):
+    """The contract of one file of a stage of lecture 24, and the outs to check."""
+    state = StageState("update_rules@per_batch", "", {}, {}, STATES[LENET].outs)
+    (contract,) = [one for one in CONTRACTS[state.stage] if one.file == file]
+    return contract, Outs(root, state)
+
+
 def test_the_losses_of_updates_are_as_many_as_updates(root):
     """LeNet leaves none, but they are held to metrics.json the same way."""
-    state = StageState("update_rules@per_batch", "", {}, {}, STATES[LENET].outs)
-    outs = Outs(root, state)
-    (contract,) = [one for one in CONTRACTS[state.stage] if one.file == "update_losses.npy"]
+    contract, outs = update_rule(root, "update_losses.npy")
     assert contract.violations(outs) == []
     edit_npy(f"{LENET}/update_losses.npy", lambda x: x[1:])(root)
     assert contract.violations(outs) == ["float32 (5,), expected float32 (6,)"]
     edit_npy(f"{LENET}/update_losses.npy", lambda x: np.full(6, np.inf, np.float32))(root)
     assert contract.violations(outs) == ["has losses that are not finite"]
+
+
+def test_the_answers_give_the_accuracies_of_every_seed_and_epoch(root):
+    contract, outs = update_rule(root, "correct.npy")
+    assert contract.violations(outs) == []
+    original = np.load(root / LENET / "correct.npy")
+    one_more = original.copy()
+    one_more[1, 1, 1] = True
+    for changed, said in (
+        (one_more, "has other accuracies than seeds.csv"),
+        (original[:, :1], "has other accuracies than seeds.csv"),
+        (original[:, :, :10], "bool (2, 2, 10), expected bool (seeds, epochs, 20)"),
+        (original.astype(np.uint8), "uint8 (2, 2, 20), expected bool (seeds, epochs, 20)"),
+    ):
+        np.save(root / LENET / "correct.npy", changed)
+        assert contract.violations(outs) == [said]

@@ -224,6 +224,7 @@ def test_an_evaluation_says_which_class_is_taken_for_which(samples):
     predicted = model(samples.images).argmax(1)
     assert np.array_equal(found.confusion, confusion_matrix(samples.labels, predicted, CLASSES))
     assert np.trace(found.confusion) / N == found.accuracy
+    assert np.array_equal(found.correct, samples.labels == predicted)
 
 
 def test_the_same_seed_gives_the_same_bits(samples):

@@ -20,13 +20,22 @@ from dlvc.training.runtime import computed_with
 from dlvc.training.trainer import Trained
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2])  # of 7 test images
+
+
+def evaluation(loss: float, predicted: list[int]) -> Evaluation:
+    correct = predicted == LABELS
+    return Evaluation(
+        loss, correct.sum() / 7, confusion_matrix(LABELS, predicted, classes=3), correct
+    )
+
+
 CURVE = [
     EpochResult(
         epoch=1,
         updates=3,
         train_loss=2.0,
         train_accuracy=0.3,
-        test=Evaluation(1.5, 3 / 7, confusion_matrix(LABELS, [0, 1, 2, 1, 0, 0, 2], classes=3)),
+        test=evaluation(1.5, [0, 1, 2, 1, 0, 0, 2]),
         batch_losses=np.array([2.5, 2.0, 1.0], dtype=np.float32),
         samples=25,
     ),
@@ -35,9 +44,7 @@ CURVE = [
         updates=6,
         train_loss=1.1,
         train_accuracy=0.6,
-        test=Evaluation(
-            0.1 + 0.2, 5 / 7, confusion_matrix(LABELS, [0, 0, 1, 1, 1, 0, 2], classes=3)
-        ),
+        test=evaluation(0.1 + 0.2, [0, 0, 1, 1, 1, 0, 2]),
         batch_losses=np.array([1.25, 1.0, 0.5], dtype=np.float32),
         samples=25,
     ),

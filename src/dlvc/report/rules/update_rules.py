@@ -1,4 +1,4 @@
-"""Rules for the claims of lecture 24."""
+"""Rules for the claims of lecture 24 on losses and accuracies."""
 
 from __future__ import annotations
 
@@ -7,134 +7,149 @@ import numpy as np
 from dlvc.evidence.curves import Curves, Numbers
 from dlvc.evidence.outs import Evidence
 from dlvc.report.rules.perceptron import OFF
-from dlvc.report.verdict import Part, Verdict, figure, join, rises, spread
+from dlvc.report.statistics import (
+    FEWEST,
+    above,
+    number,
+    percent,
+    points,
+    printed_curve,
+    within,
+)
+from dlvc.report.verdict import NOT_COMPARABLE, Part, Verdict
 
 PER_EPOCH, PER_BATCH, PER_SAMPLE = (
     f"update_rules@{rule}" for rule in ("per_epoch", "per_batch", "per_sample")
 )
-TIMES = "benchmarks/rules.json"
-GOAL = 0.96  # test accuracy
+IMAGES = 60_000  # of the lecture
+EQUAL = 0.01  # test accuracy
+TENTHS = 10
 
 
 def per_epoch(evidence: Evidence) -> Verdict:
     """24-1: one update per epoch gives a smooth curve from 10 to 46 %."""
-    curves = evidence.curves(PER_EPOCH)
-    risen = rises(curves.stack("train_loss"))
-    found = f"the training loss rises at {risen} epochs"
-    parts = [Part("the loss curve is smooth", risen == 0, found)]
-    for epoch, printed in ((1, 0.1017), (10, 0.4612)):
-        statement = f"the test accuracy is {printed:.1%} after epoch {epoch}"
-        if curves.epochs >= epoch:
-            values = curves.at("test_accuracy", epoch)
-            parts.append(figure(statement, values, printed, 0.02, comparable=evidence.has_mnist))
-    return Verdict(tuple(parts), (curves.file,))
+    once, often = of_same_seeds(evidence.curves(PER_EPOCH), evidence.curves(PER_BATCH))
+    statement = "the training loss is smooth: less rough than with one update per batch"
+    if min(once.epochs, often.epochs) < 3:
+        smooth = Part(statement, None, "a curve's roughness needs three epochs")
+    else:
+        rough_once, rough_often = (
+            roughness(curves.stack("train_loss")) for curves in (once, often)
+        )
+        smooth = above(
+            statement,
+            rough_often - rough_once,
+            0,
+            number,
+            f"the roughness per batch ({number(rough_often.mean())}) minus that per epoch "
+            f"({number(rough_once.mean())})",
+        )
+    return Verdict((smooth, *printed_parts(evidence, PER_EPOCH)), (once.file, often.file))
 
 
-def per_batch(evidence: Evidence) -> Verdict:
-    """24-2: per batch, an epoch takes almost the same time as per epoch and reaches 92.7 %."""
-    statement = "an epoch takes almost the same time as with one update"
-    time = time_ratio(evidence, statement, "per_batch", "per_epoch", 0, 1.25)
-    statement = "the test accuracy is 92.7 % after one epoch"
-    return time_and_first_epoch(evidence, PER_BATCH, time, statement, 0.927)
+def roughness(curves: Numbers) -> Numbers:
+    """The mean size of the second differences of curves `(seeds, epochs)`, over that of the first.
 
-
-def per_sample(evidence: Evidence) -> Verdict:
-    """24-3: per sample, an epoch takes about 30 times as long as per batch and reaches 96 %."""
-    statement = "an epoch takes about 30 times as long as per batch"
-    time = time_ratio(evidence, statement, "per_sample", "per_batch", 15, 60)
-    statement = "the test accuracy is 96 % after one epoch"
-    return time_and_first_epoch(evidence, PER_SAMPLE, time, statement, 0.9601)
-
-
-def time_and_first_epoch(
-    evidence: Evidence, stage: str, time: Part, statement: str, printed: float
-) -> Verdict:
-    """The verdict from `time` and from a rule's test accuracy after one epoch."""
-    curves = evidence.curves(stage)
-    accuracies = curves.at("test_accuracy", 1)
-    part = figure(statement, accuracies, printed, 0.01, comparable=evidence.has_mnist)
-    return Verdict((time, part), (curves.file, TIMES))
-
-
-def time_ratio(
-    evidence: Evidence, statement: str, rule: str, reference: str, least: float, most: float
-) -> Part:
-    """Whether an epoch of `rule` takes `least` to `most` times as long as one of `reference`.
-
-    The times in the lecture's own loop decide.
+    >>> roughness(np.array([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0]]))
+    array([0., 2.])
     """
-    lecture, ours = (
-        evidence.times[loop][rule]["seconds"] / evidence.times[loop][reference]["seconds"]
-        for loop in ("lecture", "ours")
+    first, second = (np.abs(np.diff(curves, n, axis=1)).mean(axis=1) for n in (1, 2))
+    ratio: Numbers = second / first
+    return ratio
+
+
+def printed_parts(evidence: Evidence, stage: str) -> tuple[Part, Part]:
+    """Whether the lecture's losses and accuracies of a stage are ours."""
+    losses, accuracies = (
+        printed_curve(
+            f"the {words} are the printed ones",
+            evidence.curves(stage),
+            metric,
+            evidence.printed[stage][metric],
+            show,
+            comparable=evidence.has_mnist,
+        )
+        for metric, words, show in (
+            ("train_loss", "training losses", number),
+            ("test_accuracy", "test accuracies", percent),
+        )
     )
-    found = f"the factor is {lecture:.2g} in the lecture's loop, and {ours:.2g} in ours"
-    return Part(statement, least <= lecture <= most, found)
+    return losses, accuracies
+
+
+def of_same_seeds(*trainings: Curves) -> list[Curves]:
+    """The curves of the seeds that all of these trainings have, in the order of the seeds."""
+    seeds = set.intersection(*({curve.seed for curve in curves} for curves in trainings))
+    return [
+        Curves(
+            curves.file,
+            tuple(sorted((c for c in curves if c.seed in seeds), key=lambda curve: curve.seed)),
+        )
+        for curves in trainings
+    ]
 
 
 def equal_updates(evidence: Evidence) -> Verdict:
     """24-4: after the same number of updates, both rules have the same accuracy."""
-    curves = evidence.exercise("per_epoch")
+    exercise = evidence.exercise("per_epoch")
     images = evidence.about("per_epoch")["images"]
-    per_epoch_curves, per_batch_curves = curves.of("per epoch"), curves.of("per batch")
+    sources = []  # trainings on all images: with one update per epoch, and per batch
+    reasons = []  # why there are no others
+    if not evidence.has_mnist:
+        reasons.append(NOT_COMPARABLE)
+    elif not exercise.epochs:
+        reasons.append(OFF)
+    elif images < IMAGES:
+        reasons.append(f"the exercise has {images:,} images, and the lecture {IMAGES:,}")
+    else:
+        sources.append((exercise.of("per epoch"), exercise.of("per batch")))
+    if evidence.gpu:
+        curves = evidence.gpu.curves("updates")
+        sources.append((curves.of("per_epoch"), curves.of("per_batch")))
+    for once, _ in sources:
+        most = max((int(curve["updates"][-1]) for curve in once), default=0)
+        reasons.append(f"{once.file} has {most:,} updates of the per-epoch rule")
     parts = []
-    for updates in (600, 6000):
+    for updates, seeds in ((600, FEWEST), (1200, FEWEST), (6000, 1)):
         statement = f"both rules are equally accurate after {updates:,} updates"
-        if per_epoch_curves.epochs < updates:
-            parts.append(Part(statement, None, OFF))
-            continue
-        once = after_updates(per_epoch_curves, updates)
-        often = after_updates(per_batch_curves, updates)
-        difference = float(abs(once.mean() - often.mean()))
-        found = f"{spread(once)} per epoch and {spread(often)} per batch, on {images:,} images"
-        parts.append(Part(statement, difference <= 0.01, found))
-    return Verdict(tuple(parts), (curves.file,))
+        pairs = [after_updates(once, often, updates) for once, often in sources]
+        enough = [pair for pair in pairs if pair.shape[1] >= seeds]
+        if enough:
+            parts.append(equally_accurate(statement, *enough[0], interval=seeds > 1))
+        else:
+            needed = "one seed" if seeds == 1 else f"{seeds} seeds"
+            found = f"this needs {needed} on all images; {'; '.join(reasons)}"
+            parts.append(Part(statement, None, found))
+    files = (exercise.file, *([evidence.gpu.file("updates")] if evidence.gpu else []))
+    return Verdict(tuple(parts), files)
 
 
-def after_updates(curves: Curves, updates: int) -> Numbers:
-    """The test accuracies, `(seeds,)`, after the first epoch that has `updates` updates in total.
+def after_updates(once: Curves, often: Curves, updates: int) -> Numbers:
+    """The test accuracies of two trainings after `updates` updates, `(2, seeds)`.
 
-    If no epoch has that many updates, the last epoch counts.
+    Only the seeds that have this number of updates in both trainings count.
     """
-    return np.array(
-        [
-            curve["test_accuracy"][min(np.searchsorted(curve["updates"], updates), len(curve) - 1)]
+    found = [
+        {
+            curve.seed: float(curve["test_accuracy"][curve["updates"] == updates][0])
             for curve in curves
-        ]
-    )
+            if updates in curve["updates"]
+        }
+        for curves in (once, often)
+    ]
+    seeds = sorted(found[0].keys() & found[1].keys())
+    return np.array([[of_rule[seed] for seed in seeds] for of_rule in found])
 
 
-def epochs_to(curves: Curves, accuracy: float) -> Numbers:
-    """The first epoch with at least `accuracy`, `(seeds,)`; NaN if a seed does not reach it."""
-    reached = [np.flatnonzero(curve["test_accuracy"] >= accuracy) for curve in curves]
-    return np.array([indices[0] + 1 if len(indices) else np.nan for indices in reached])
-
-
-def time_to_goal(evidence: Evidence) -> Verdict:
-    """24-5: per batch reaches 96 % about eight times faster than per sample."""
-    statement = "per batch reaches 96 % about eight times faster"
-    curves = [evidence.curves(stage) for stage in (PER_SAMPLE, PER_BATCH)]
-    files = (*(of_rule.file for of_rule in curves), TIMES)
-    epochs = [epochs_to(of_rule, GOAL) for of_rule in curves]
-    if any(np.isnan(by_seed).any() for by_seed in epochs):
-        reached = " and ".join(
-            f"{int((~np.isnan(by_seed)).sum())} of {len(by_seed)} seeds {name}"
-            for by_seed, name in zip(epochs, ("per sample", "per batch"), strict=True)
-        )
-        return Verdict((Part(statement, None, f"96 % is reached by {reached}"),), files)
-    per_sample_epochs, per_batch_epochs = (float(by_seed.mean()) for by_seed in epochs)
-    lecture, ours = (
-        per_sample_epochs
-        * evidence.times[loop]["per_sample"]["seconds"]
-        / (per_batch_epochs * evidence.times[loop]["per_batch"]["seconds"])
-        for loop in ("lecture", "ours")
-    )
-    found = (
-        f"per sample needs {per_sample_epochs:.1f} epochs, and per batch {per_batch_epochs:.1f}; "
-        f"per sample takes {lecture:.2g} times as long in the lecture's loop, and {ours:.2g} times "
-        "as long in ours"
-    )
-    holds = 4 <= lecture <= 16 if evidence.has_mnist else None
-    return Verdict((Part(statement, holds, found),), files)
+def equally_accurate(statement: str, once: Numbers, often: Numbers, *, interval: bool) -> Part:
+    """Whether the accuracies of the same seeds differ by at most a point."""
+    rules = f"{percent(once.mean())} per epoch minus {percent(often.mean())} per batch"
+    if interval:
+        return within(statement, once - often, (-EQUAL, EQUAL), points, rules)
+    difference = float(once.mean() - often.mean())
+    seeds = "one seed" if len(once) == 1 else f"{len(once)} seeds"
+    found = f"{rules} is {points(difference)} ({seeds})"
+    return Part(statement, abs(difference) <= EQUAL, found)
 
 
 def jitter(evidence: Evidence) -> Verdict:
@@ -142,57 +157,34 @@ def jitter(evidence: Evidence) -> Verdict:
     files = [
         f"results/update_rules/{rule}/update_losses.npy" for rule in ("per_sample", "per_batch")
     ]
-    jitters = []
+    size = evidence.params["update_rules.per_batch.batch_size"]
+    last = []
     for file, stage in zip(files, (PER_SAMPLE, PER_BATCH), strict=True):
         losses = np.asarray(evidence.array(file), dtype=np.float64)
-        last = losses[-len(losses) // evidence.curves(stage).epochs :]
-        jitters.append(float(np.abs(np.diff(last)).mean() / last.mean()))
-    per_sample_jitter, per_batch_jitter = jitters
-    found = (
-        f"the mean step is {per_sample_jitter:.2f} of the mean loss per sample, and "
-        f"{per_batch_jitter:.2f} per batch"
+        last.append(losses[-(len(losses) // evidence.curves(stage).epochs) :])
+    singles, batches = last
+    means = singles[: len(singles) // size * size].reshape(-1, size).mean(axis=1)
+    statement = f"means of {size} losses per sample are more jittery than losses per batch"
+    if min(len(means), len(batches)) < 2 * TENTHS:
+        found = f"a tenth of the last epoch has fewer than two batches of {size} images"
+        return Verdict((Part(statement, None, found),), tuple(files))
+    per_sample, per_batch = jitters(means), jitters(batches)
+    part = above(
+        statement,
+        per_sample - per_batch,
+        0,
+        number,
+        f"the jitter per sample ({number(per_sample.mean())}) minus that per batch "
+        f"({number(per_batch.mean())})",
+        unit="tenth",
     )
-    holds = per_sample_jitter >= 2 * per_batch_jitter
-    part = Part("the loss is more jittery per sample", holds, found)
     return Verdict((part,), tuple(files))
 
 
-def over_fitting(evidence: Evidence) -> Verdict:
-    """24-7: the test accuracy turns down while the training loss still falls.
-
-    A flat, noisy curve almost always ends below its best value. A drop therefore counts only if it
-    is larger than the sampling error of the test images.
-    """
-    curves = evidence.curves(PER_SAMPLE)
-    images = evidence.images("digits")["test"]["images"]
-    turned, rose = 0, 0
-    for curve in curves:
-        accuracy, loss, train_loss = (
-            curve[column] for column in ("test_accuracy", "test_loss", "train_loss")
-        )
-        best, lowest = int(accuracy.argmax()), int(loss.argmin())
-        error = np.sqrt(accuracy[best] * (1 - accuracy[best]) / images)
-        turned += accuracy[-1] < accuracy[best] - 2 * error and train_loss[-1] < train_loss[best]
-        rose += loss[-1] > 1.1 * loss[lowest] and train_loss[-1] < train_loss[lowest]
-    seeds, half = len(curves), len(curves) / 2
-    accuracies = [curve["test_accuracy"] for curve in curves]
-    drops = [f"{100 * float(by_epoch.max() - by_epoch[-1]):.2f}" for by_epoch in accuracies]
-    return Verdict(
-        (
-            Part(
-                "the test accuracy turns down while the training loss falls",
-                turned > half,
-                f"it ends {join(drops)} points below its best value; for {turned} of {seeds} seeds "
-                f"this is more than two standard errors for {images:,} images",
-            ),
-            Part(
-                "the test loss turns up while the training loss falls",
-                rose > half,
-                f"it ends more than a tenth above its lowest value for {rose} of {seeds} seeds",
-            ),
-        ),
-        (curves.file,),
-    )
+def jitters(losses: Numbers) -> Numbers:
+    """The mean step from one loss to the next over the mean loss, in each tenth: `(10,)`."""
+    tenths = np.array_split(losses, TENTHS)
+    return np.array([np.abs(np.diff(tenth)).mean() / tenth.mean() for tenth in tenths])
 
 
 def lower_rate(evidence: Evidence) -> Verdict:
@@ -202,18 +194,19 @@ def lower_rate(evidence: Evidence) -> Verdict:
     statement = "updating per sample needs a lower learning rate"
     if not low.epochs:
         return Verdict((Part(statement, None, OFF),), (curves.file,))
-    diverged = [
-        training
+    ended = {
+        training["seed"]
         for training in evidence.about("per_sample")["diverged"]
-        if "0.1" in training["training"]
-    ]
-    if diverged:
-        found = f"the training at 0.1 diverges for {len(diverged)} seeds"
+        if training["training"] == "rate 0.1"
+    }
+    if len(ended) > len(low) / 2:
+        found = f"the training at 0.1 diverges for {len(ended)} of {len(low)} seeds"
         return Verdict((Part(statement, True, found),), (curves.file,))
-    at_low, at_high = (curve.last("test_accuracy") for curve in (low, high))
-    found = f"the test accuracy is {spread(at_low)} at 0.01 and {spread(at_high)} at 0.1"
-    holds = bool(at_low.mean() - at_high.mean() > 0.01)
-    return Verdict((Part(statement, holds, found),), (curves.file,))
+    whole = Curves(high.file, tuple(curve for curve in high if curve.seed not in ended))
+    at_low, at_high = (curves.last("test_accuracy") for curves in of_same_seeds(low, whole))
+    what = f"{percent(at_low.mean())} at 0.01 minus {percent(at_high.mean())} at 0.1"
+    part = above(statement, at_low - at_high, 0.01, points, what)
+    return Verdict((part,), (curves.file,))
 
 
 def held_activations(evidence: Evidence) -> Verdict:
