@@ -54,11 +54,11 @@ def test_05_1_falls_slowly_to_the_printed_losses(made):
 
 
 def test_05_1_one_printed_loss_outside_of_its_interval_refutes_the_curve(made):
-    made.training("perceptron", **losses(scaled=[*PRINTED, 0, 0.0002]))
+    made.training("perceptron", **losses(scaled=PRINTED + np.array([0, 2e-4])))
     found = verdict(made, "05-1").parts[2]
     assert not found.holds
     assert "1 of 2 printed values" in found.found
-    made.training("perceptron", **losses(scaled=[*PRINTED, 0, 2e-05]))
+    made.training("perceptron", **losses(scaled=PRINTED + np.array([0, 2e-5])))
     assert verdict(made, "05-1").parts[2].holds
 
 
