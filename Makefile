@@ -11,7 +11,7 @@ export PYTHONPATH := src
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run report verify sync bench test test-full lint audit ui plots experiments database database-stop server \
+.PHONY: help run report verify repeat sync bench test test-full lint audit ui plots experiments database database-stop server \
 	kills stress lock clean
 
 help:
@@ -43,6 +43,9 @@ experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuraci
 
 verify: $(READY)  ## check that no file is damaged and every result is valid; prints the commands for repairs
 	@dvcview verify
+
+repeat: $(READY)  ## repeat a stage of the published run in a clone, and compare its bytes (STAGE=lenet)
+	@python -m tools.repeat $(STAGE)
 
 sync: $(READY)  ## make MLflow show the state of dvc.lock, after a loss, a restore or a pull
 	@dvcview sync

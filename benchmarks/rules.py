@@ -16,7 +16,7 @@ from benchmarks.measure import TURNS, Times, in_turn, machine
 from benchmarks.works import SAMPLE_UPDATES, digits, ours, ours_per_epoch, ours_per_sample, runtime
 from dlvc.models.mlp.network import MLP
 from dlvc.training.optimizers import SGD
-from dvcview.files.artifacts import write_json
+from dvcview.files.artifacts import read_json, write_json
 
 FILE = Path("benchmarks/rules.json")
 
@@ -48,6 +48,7 @@ def main() -> None:
     write_json(
         FILE,
         {
+            **read_json(FILE),  # has what benchmarks.lenet_optimizers measures
             "machine": machine(),
             "digits": data.name,
             "turns": TURNS,

@@ -1,9 +1,10 @@
 """Copy a run of the profile `laptop` to docs/laptop, and print the tables of the documentation.
 
 Run as `python -m tools.laptop [PROJECT]` in this project's folder. PROJECT is the folder of a
-project in which that profile has run: its small files are copied, and its verdicts are written to
-verdicts.md and, for the report, to published.json. Without PROJECT, the tables are only printed. A
-test compares them with README.md and docs/results.md.
+project in which that profile has run. Its small files are copied, its commit is written to
+commit.txt, and its verdicts are written to verdicts.md and, for the report, to published.json.
+Without PROJECT, the tables are only printed. A test compares them with README.md and
+docs/results.md.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from dlvc.report.page import WORDS, Row, rows_of
 from dlvc.report.published import PUBLISHED, Published
 from dvcview.files.artifacts import read_json, write_json
 from dvcview.files.yaml_files import read_yaml
+from dvcview.project.git import head_commit
 from dvcview.project.params import flatten
+from tools.repeat import COMMIT
 
 KEPT = Path("docs/laptop")
 GPU = Path("docs/gpu")
@@ -48,6 +51,7 @@ def keep(project: Path) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)
     (KEPT / "verdicts.md").write_text(text, encoding="utf-8")
+    (KEPT / COMMIT).write_text(f"{head_commit(project)}\n", encoding="utf-8")
     write_json(PUBLISHED, run.to_json())
 
 

@@ -77,6 +77,7 @@ CONTRACTS: Contracts = MappingProxyType(
         "claims@sgd": exercise(),
         "claims@momentum": exercise(),
         "claims@lenet": exercise("conv1.npy"),
+        "claims@lenet_sgd": exercise(),
         "claims@resnet": exercise(),
         "costs": costs(),
         "figures": figures(),

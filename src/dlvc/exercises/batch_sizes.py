@@ -13,19 +13,18 @@ from dlvc.training.optimizers import SGD, Adam
 
 
 def train(settings: BatchSizeExercise, trainings: Trainings) -> None:
-    """Train the MLP with both optimizers at several batch sizes, and with SGD at its own rate."""
-    rate, own_rate = settings.learning_rate, settings.sgd_learning_rate
+    """Train the MLP with both optimizers at several batch sizes, at each of their rates."""
     for size in settings.batch_sizes:
-        for name, optimizer_fn in (
-            (f"SGD {size}", partial(SGD, learning_rate=rate)),
-            (f"Adam {size}", partial(Adam, learning_rate=rate)),
-            (f"SGD {size}, own rate", partial(SGD, learning_rate=own_rate)),
+        for name, optimizer, rates in (
+            ("SGD", SGD, settings.sgd_learning_rates),
+            ("Adam", Adam, settings.adam_learning_rates),
         ):
-            trainer = trainings.trainer(
-                partial(MLP, trainings.classes),
-                F.cross_entropy,
-                optimizer_fn,
-                epochs=settings.epochs,
-                batch_size=size,
-            )
-            trainings.run(name, trainer)
+            for rate in rates:
+                trainer = trainings.trainer(
+                    partial(MLP, trainings.classes),
+                    F.cross_entropy,
+                    partial(optimizer, learning_rate=rate),
+                    epochs=settings.epochs,
+                    batch_size=size,
+                )
+                trainings.run(f"{name} {size}, rate {rate:g}", trainer)

@@ -75,6 +75,22 @@ def lenet(charts: Charts) -> list[Picture]:
         confusion(charts, "lenet", "LeNet"),
         *_errors(charts, model, data, "digits"),
         *longer,
+        *(
+            picture
+            for optimizer in ("Adam", "SGD")
+            for picture in charts.exercise(
+                "lenet_sgd", "test_accuracy",
+                "Exercise: is Adam faster than SGD? The test accuracy of LeNet, trained with "
+                f"{optimizer} at several learning rates. All rates have the first seed, and the "
+                "best one has the others.",
+                {
+                    name: name.replace(" ", ", rate ")
+                    for name in charts.trainings("lenet_sgd")
+                    if name.startswith(optimizer)
+                },
+                xlabel="epoch", ylabel=ACCURACY, percent=True,
+            )
+        ),
     ]  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlvc.figures.charts import Charts, band
+from dlvc.figures.bands import Band, draw_bands
+from dlvc.figures.charts import EXERCISE, Charts, band
 from dlvc.figures.inline import Picture
 from dlvc.figures.lectures_features import samples
 from dlvc.figures.networks import CURVATURE, LEARNING_RATE, STEPS, optimizer_paths
@@ -109,9 +110,6 @@ def _update_losses(charts: Charts) -> list[Picture]:
 def optimizers(charts: Charts) -> list[Picture]:
     """Lecture 25."""
     axes: dict[str, Any] = {"xlabel": "epoch", "ylabel": ACCURACY, "percent": True}
-    batches = sorted(charts.trainings("batch_sizes"), key=lambda name: name.split()[0])
-    at_own_rate = [name for name in batches if name.endswith("own rate")]
-    at_same_rate = [name for name in batches if name not in at_own_rate]
     return [
         charts.bands(
             charts.printed("train_loss"),
@@ -129,23 +127,7 @@ def optimizers(charts: Charts) -> list[Picture]:
             "rate that is 1 / (1 - μ) times as large.",
             {"SGD": "SGD", "larger rate": "SGD, larger rate", "momentum": "momentum"}, **axes,
         ),
-        *charts.exercise(  # two pictures, because one would have too many curves
-            "batch_sizes", "test_accuracy",
-            "Exercise: does SGD work better than Adam in small batches? Both optimizers at the "
-            "lecture's learning rate, with several numbers of images per batch.",
-            {name: name.replace(" ", ", batch of ") for name in at_same_rate}, **axes,
-        ),
-        *charts.exercise(
-            "batch_sizes", "test_accuracy",
-            "Exercise: does SGD work better than Adam in small batches at its own learning rate? "
-            "SGD at lecture 24's rate and Adam at the lecture's, with several batch sizes.",
-            {
-                name: name.removesuffix(", own rate").replace(" ", ", batch of ")
-                for name in batches
-                if name.startswith("Adam") or name in at_own_rate
-            },
-            **axes,
-        ),
+        *_batch_sizes(charts),
         *charts.exercise(
             "sgd", "test_accuracy",
             "Exercise: how many epochs does SGD need to reach what Adam reaches in a few? The "
@@ -153,6 +135,40 @@ def optimizers(charts: Charts) -> list[Picture]:
             {name: name for name in charts.trainings("sgd")}, **axes, logarithmic=True,
         ),
     ]  # fmt: skip
+
+
+def _batch_sizes(charts: Charts) -> list[Picture]:
+    """The last test accuracy over the learning rate, for each optimizer and batch size.
+
+    A rate at which a training diverged is left out.
+    """
+    exercise = charts.evidence.exercise("batch_sizes")
+    diverged = {one["training"] for one in charts.evidence.about("batch_sizes")["diverged"]}
+    reached: dict[str, dict[float, NDArray[np.float64]]] = {}
+    for name in sorted(charts.trainings("batch_sizes"), key=lambda name: name.split()[0]):
+        if name not in diverged:
+            training, rate = name.split(", rate ")  # such as "SGD 10, rate 0.1"
+            label = training.replace(" ", ", batch of ")
+            reached.setdefault(label, {})[float(rate)] = exercise.of(name).last("test_accuracy")
+    if not reached:
+        return []
+    bands = [
+        Band(label, np.array(list(by_rate)), np.stack(list(by_rate.values()), axis=1))
+        for label, by_rate in reached.items()
+    ]
+    best = [
+        f"{band.label} {100 * band.y.mean(0).max():.1f} % at {band.x[band.y.mean(0).argmax()]:g}"
+        for band in bands
+    ]
+    figure = draw_bands(
+        bands, xlabel="learning rate", ylabel=ACCURACY, percent=True, logarithmic=True
+    )
+    epochs = f"{exercise.epochs} epoch" + "s" * (exercise.epochs > 1)
+    caption = (
+        "Exercise: does SGD work better than Adam in small batches? The test accuracy of both "
+        f"optimizers after {epochs}, at several learning rates and numbers of images per batch."
+    )
+    return [charts.figure(figure, caption, f"At the best rates: {', '.join(best)}.", EXERCISE)]
 
 
 def _paths(charts: Charts) -> Picture:

@@ -231,10 +231,10 @@ class TrainingExercise(Exercise):
 
 
 class BatchSizeExercise(Exercise):
-    """SGD and Adam at several batch sizes, and SGD also at `sgd_learning_rate`."""
+    """SGD and Adam at several batch sizes, each at learning rates of its own."""
 
-    learning_rate: LearningRate
-    sgd_learning_rate: LearningRate
+    sgd_learning_rates: LearningRates
+    adam_learning_rates: LearningRates
     batch_sizes: Annotated[list[Count], Field(min_length=1, max_length=20)]
 
 
@@ -248,6 +248,14 @@ class MomentumExercise(TrainingExercise):
     """SGD, SGD with momentum, and SGD at a learning rate 1 / (1 - momentum) times as large."""
 
     momentum: Annotated[float, Field(gt=0, lt=1)]
+
+
+class LeNetSGDExercise(Exercise):
+    """LeNet trained with Adam and with SGD, each at several learning rates."""
+
+    adam_learning_rates: LearningRates
+    sgd_learning_rates: LearningRates
+    batch_size: Count
 
 
 class ResNetExercise(TrainingExercise):
@@ -266,6 +274,7 @@ class Claims(Section):
     sgd: SGDExercise
     momentum: MomentumExercise
     lenet: TrainingExercise
+    lenet_sgd: LeNetSGDExercise
     resnet: ResNetExercise
 
 

@@ -22,6 +22,7 @@ IMAGES = {
     "sgd": DIGITS,
     "momentum": DIGITS,
     "lenet": DIGITS,
+    "lenet_sgd": DIGITS,
     "resnet": PHOTOS,
 }
 VARIANTS = tuple(IMAGES)

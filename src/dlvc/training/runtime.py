@@ -102,6 +102,11 @@ def prepare_runtime(settings: Settings) -> Runtime:
     device = torch.device(_choose_device(settings))
     if device.type == "cuda" and is_launched():
         device = _own_gpu()
+    if settings.compile and settings.reproducible == "portable":
+        raise UserError(
+            "params.yaml: runtime.compile is true, which makes machine code for this processor; "
+            "set it to false, or runtime.reproducible to machine"
+        )
     compiler = os.environ.get("CXX", "g++")
     if settings.compile and device.type == "cpu" and not shutil.which(compiler):
         raise UserError(

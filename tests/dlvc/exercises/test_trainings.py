@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from dlvc.exercises import (
     batch_sizes,
     lenet,
+    lenet_sgd,
     momentum,
     per_epoch,
     per_sample,
@@ -21,6 +22,7 @@ from dlvc.exercises.trainings import Trainings, subset
 from dlvc.models.mlp.network import MLP
 from dlvc.params.schema import (
     BatchSizeExercise,
+    LeNetSGDExercise,
     MomentumExercise,
     PerceptronExercise,
     PerSampleExercise,
@@ -136,6 +138,38 @@ def test_lenet_keeps_its_kernels_from_before_and_after(digits):
     assert kernels.shape == (2, 2, 6, 5, 5)
     assert not np.array_equal(kernels[:, 0], kernels[:, 1])
     assert not np.array_equal(kernels[0, 0], kernels[1, 0])
+
+
+def test_lenets_other_seeds_use_the_best_rate_of_the_first(digits):
+    digits.seeds = range(3, 6)
+    settings = LeNetSGDExercise(
+        **SHARED, epochs=2, batch_size=10, adam_learning_rates=[1e-9, 0.003, 1e30],
+        sgd_learning_rates=[1e-9, 0.3],
+    )  # fmt: skip
+    lenet_sgd.train(settings, digits)
+    seeds, last = {}, {}
+    for row in digits.rows:
+        name = row["training"]
+        seeds.setdefault(name, set()).add(row["seed"])
+        if row["epoch"] == 2 and row["seed"] == 3:
+            last[name] = row["test_accuracy"]
+    assert set(seeds) >= {"Adam 1e-09", "Adam 0.003", "SGD 1e-09", "SGD 0.3"}
+    for optimizer in ("Adam", "SGD"):
+        of = [name for name in last if name.startswith(optimizer)]
+        best = max(of, key=last.get)
+        assert {name: len(seeds[name]) for name in of} == {
+            name: 3 if name == best else 1 for name in of
+        }
+
+
+def test_an_optimizer_that_diverges_at_every_rate_has_no_best_one(digits):
+    digits.seeds = range(3, 5)
+    settings = LeNetSGDExercise(
+        **SHARED, epochs=2, batch_size=10, adam_learning_rates=[1e-4], sgd_learning_rates=[1e30]
+    )
+    lenet_sgd.train(settings, digits)
+    assert digits.diverged == [{"training": "SGD 1e+30", "seed": 3}]
+    assert {row["seed"] for row in digits.rows if row["training"] == "Adam 0.0001"} == {3, 4}
 
 
 def test_resnet_is_trained_on_photographs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ from tests.imports import ROOT
 COLUMNS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
+@cache
+def lectures_figures() -> Mapping[str, Mapping[str, Mapping[int, float]]]:
+    """The figures of lectures.yaml, whose parsing takes half a second."""
+    return printed_figures(read_lectures(ROOT / "lectures.yaml"))
+
+
 class Made:
     """A folder into which outs are written by what they should say."""
 
@@ -34,9 +41,8 @@ class Made:
 
     def evidence(self) -> Evidence:
         """Read afresh, as the stage does; with the run on a GPU if there is one."""
-        printed = printed_figures(read_lectures(ROOT / "lectures.yaml"))
         gpu = read_gpu_run(self.root / "docs/gpu")
-        return Evidence(self.root, self.params, self.times, printed, gpu)
+        return Evidence(self.root, self.params, self.times, lectures_figures(), gpu)
 
     def gpu(self, step: str, ended: str = "complete", **units: Sequence[Mapping[str, Any]]) -> None:
         """The results of a step of the run on a GPU: rows by unit (`_` for a blank)."""

@@ -1,0 +1,94 @@
+"""Repeat stages of the published run, and say whether every out has the same bytes.
+
+`make repeat STAGE=lenet` calls `python -m tools.repeat lenet`. It works in a clone of this
+repository in .dlvc/repeat, at the commit of the published run and with its parameters, so this
+checkout remains as it is. An interrupted call goes on where it stopped. docs/laptop has the commit,
+params.yaml and dvc.lock of the published run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from dvcview.console import run_command
+from dvcview.errors import UserError
+from dvcview.project.lockfile import read_states
+
+PUBLISHED = Path("docs/laptop")
+CLONE = Path(".dlvc/repeat")
+COMMIT = "commit.txt"  # in the folder of the published run
+SAME, DIFFERENT = "the same bytes", "other bytes"
+Outs = Mapping[str, Mapping[str, str]]  # the MD5 of each out, by stage
+
+
+def main() -> None:
+    """Repeat the stages that the command line names, and print a line for each of their outs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stages", nargs="+", metavar="STAGE", help="such as lenet")
+    parser.add_argument("--published", type=Path, default=PUBLISHED, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    published = read_outs(arguments.published)
+    for stage in arguments.stages:
+        if stage not in published:
+            raise UserError(f"no stage has the name {stage}; allowed: {', '.join(published)}")
+    checkout(arguments.published, CLONE)
+    environment = {**os.environ, "PYTHONPATH": str((CLONE / "src").resolve())}
+    command = [sys.executable, "-m", "dvc", "repro", *arguments.stages]
+    status = subprocess.run(command, cwd=CLONE, env=environment, check=False).returncode
+    if status:
+        raise UserError(f"the stages could not be repeated; their messages are above ({CLONE})")
+    results = list(compare(published, read_outs(CLONE), arguments.stages))
+    for stage, out, result in results:
+        print(f"{stage}: {out}: {result}")
+    raise SystemExit(any(result == DIFFERENT for *_, result in results))
+
+
+def checkout(published: Path, clone: Path) -> None:
+    """Clone this repository, check out the commit of the published run, and take its parameters.
+
+    Pictures of one's own, which params.yaml names and git ignores, are linked to those of this
+    checkout.
+    """
+    commit = (published / COMMIT).read_text(encoding="utf-8").strip()
+    if not (clone / ".git").exists():
+        clone.parent.mkdir(parents=True, exist_ok=True)
+        git("clone", "--quiet", "--no-checkout", ".", str(clone))
+    git("-C", str(clone), "checkout", "--quiet", "--force", commit)
+    shutil.copyfile(published / "params.yaml", clone / "params.yaml")
+    pictures = Path("data/pictures").resolve()
+    if pictures.exists() and not (clone / "data/pictures").exists():
+        (clone / "data/pictures").symlink_to(pictures)
+
+
+def git(*arguments: str) -> None:
+    """Call git, whose message becomes ours."""
+    ended = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise UserError(f"git {' '.join(arguments)}: {ended.stderr.strip()}")
+
+
+def read_outs(folder: Path) -> Outs:
+    """The outs in the dvc.lock of a folder."""
+    states = read_states((folder / "dvc.lock").read_text(encoding="utf-8"))
+    return {stage: state.outs for stage, state in states.items()}
+
+
+def compare(published: Outs, found: Outs, stages: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Each out of the stages, and whether it has the published bytes.
+
+    >>> list(compare({"lenet": {"a": "1", "b": "2"}}, {"lenet": {"a": "1"}}, ["lenet"]))
+    [('lenet', 'a', 'the same bytes'), ('lenet', 'b', 'other bytes')]
+    """
+    for stage in stages:
+        for out, md5 in published[stage].items():
+            yield stage, out, SAME if found.get(stage, {}).get(out) == md5 else DIFFERENT
+
+
+if __name__ == "__main__":
+    run_command(main)
