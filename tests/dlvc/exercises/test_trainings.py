@@ -94,16 +94,22 @@ def test_per_sample_uses_the_images_in_their_order(digits):
     assert digits.rows[0]["train_loss"] == pytest.approx(expected.train_loss, rel=1e-5)
 
 
-def test_batch_sizes_are_tried_by_both(digits):
+def test_both_optimizers_have_rates_of_their_own_at_every_batch_size(digits):
     settings = BatchSizeExercise(
-        **SHARED, epochs=2, learning_rate=1e-4, sgd_learning_rate=0.01, batch_sizes=[10, 16]
-    )
+        **SHARED, epochs=2, batch_sizes=[10, 16],
+        sgd_learning_rates=[1e-4, 0.01], adam_learning_rates=[1e-4],
+    )  # fmt: skip
     batch_sizes.train(settings, digits)
-    each = [(f"SGD {size}", f"Adam {size}", f"SGD {size}, own rate") for size in (10, 16)]
+    each = [
+        (f"SGD {size}, rate 0.0001", f"SGD {size}, rate 0.01", f"Adam {size}, rate 0.0001")
+        for size in (10, 16)
+    ]
     assert epochs_by_training(digits) == dict.fromkeys(sum(each, ()), 2)
     last = {row["training"]: row["train_loss"] for row in digits.rows}
-    assert last["SGD 10, own rate"] < last["SGD 10"]  # a hundred times the step
-    assert [row["updates"] for row in digits.rows if row["training"] == "SGD 16"] == [3, 6]
+    assert last["SGD 10, rate 0.01"] < last["SGD 10, rate 0.0001"]  # a hundred times the step
+    assert last["Adam 10, rate 0.0001"] < last["SGD 10, rate 0.0001"]
+    of_one = [row for row in digits.rows if row["training"] == "SGD 16, rate 0.01"]
+    assert [row["updates"] for row in of_one] == [3, 6]
 
 
 def test_sgd_gets_more_epochs_than_adam(digits):
@@ -181,10 +187,12 @@ def test_resnet_is_trained_on_photographs():
 
 def test_a_training_that_diverges_is_told_and_the_others_go_on(digits):
     settings = BatchSizeExercise(
-        **SHARED, epochs=3, learning_rate=1e30, sgd_learning_rate=1e30, batch_sizes=[10]
-    )
+        **SHARED, epochs=3, batch_sizes=[10],
+        sgd_learning_rates=[1e30, 0.01], adam_learning_rates=[1e-4],
+    )  # fmt: skip
     batch_sizes.train(settings, digits)
-    assert {"training": "SGD 10", "seed": 3} in digits.diverged
+    assert digits.diverged == [{"training": "SGD 10, rate 1e+30", "seed": 3}]
+    assert epochs_by_training(digits).keys() >= {"SGD 10, rate 0.01", "Adam 10, rate 0.0001"}
     finite = [row["train_loss"] for row in digits.rows]
     assert np.isfinite(finite).all()
 
