@@ -52,11 +52,15 @@ def over_fitting(evidence: Evidence) -> Verdict:
     losses = curves.stack("test_loss")
     risen = losses[:, -1] / losses.min(axis=1) - 1
     rose, half = int((risen > 0.1).sum()), len(curves) / 2
-    ends = f"it ends {risen.mean():.0%} above it on average, and for {rose} of {len(curves)} seeds"
+    found = f"it ends {100 * risen.mean():.0f} % above it on average"
     return Verdict(
         (
             Part(turns_down, len(largest) > half, describe(largest, len(curves))),
-            Part(turns_up, rose > half, f"{ends} more than a tenth above it"),
+            Part(
+                turns_up,
+                rose > half,
+                f"{found}, and more than a tenth for {rose} of {len(curves)} seeds",
+            ),
         ),
         (curves.file, file),
     )
