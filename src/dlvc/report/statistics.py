@@ -165,10 +165,10 @@ def printed_curve(
 def percent(value: float) -> str:
     """An accuracy as a percentage.
 
-    >>> percent(0.9123)
-    '91.2 %'
+    >>> percent(0.91234)
+    '91.23 %'
     """
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.2f} %"
 
 
 def points(value: float) -> str:

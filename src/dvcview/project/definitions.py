@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -50,15 +51,25 @@ def read_definitions(folder: Path, revision: str | None = None) -> Definitions:
         UserError: DVC cannot read them.
     """
     from dvc.exceptions import DvcException
+
+    tries = 4
+    while True:
+        try:
+            return _read(folder, revision)
+        except DvcException as error:
+            tries -= 1
+            if not tries:
+                raise UserError(f"DVC cannot read this project: {first_line(error)}") from None
+            time.sleep(0.2)  # another process may be writing dvc.lock
+
+
+def _read(folder: Path, revision: str | None) -> Definitions:
     from dvc.repo import Repo
 
-    try:
-        with Repo(str(folder)) as repo:
-            for found in repo.brancher(revs=[revision] if revision else None):
-                if revision is None or found != "workspace":  # DVC adds the workspace
-                    return _definitions(repo)
-    except DvcException as error:
-        raise UserError(f"DVC cannot read this project: {first_line(error)}") from None
+    with Repo(str(folder)) as repo:
+        for found in repo.brancher(revs=[revision] if revision else None):
+            if revision is None or found != "workspace":  # DVC adds the workspace
+                return _definitions(repo)
     raise UserError(f"there is no commit {revision}")
 
 
