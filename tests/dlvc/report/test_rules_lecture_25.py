@@ -11,6 +11,7 @@ from tests.dlvc.report.made_up import Made
 
 STEPS = np.array([-1.0, 0.0, 1.0])  # times a spread: three seeds
 STAGES = ("adam", "momentum", "sgd")
+BETTER, WORSE = (0.9, 0.97), (0.95, 0.6)  # accuracies at two rates
 
 
 @pytest.fixture
@@ -178,21 +179,19 @@ def batches(sgd, adam, seeds=4, sizes=(10, 16, 100), spread=0.001):
 
 
 def test_25_3_both_at_their_best_rates(made):
-    better, worse = (0.9, 0.97), (0.95, 0.6)
-    made.exercise("batch_sizes", **batches((better, better, better), (worse, worse, better)))
+    made.exercise("batch_sizes", **batches((BETTER, BETTER, BETTER), (WORSE, WORSE, BETTER)))
     assert marks(made, "25-3") == "✓✓✓✓"
     found = verdict(made, "25-3").parts[0].found
     assert found.startswith("SGD's lead is +2.00 points")
     assert found.endswith("SGD's rate is 0.3 and Adam's 0.1")
-    made.exercise("batch_sizes", **batches((worse, better, better), (better, worse, better)))
+    made.exercise("batch_sizes", **batches((WORSE, BETTER, BETTER), (BETTER, WORSE, BETTER)))
     assert marks(made, "25-3") == "✗✗✓✓"
-    made.exercise("batch_sizes", **batches((worse, worse, worse), (better, better, worse)))
+    made.exercise("batch_sizes", **batches((WORSE, WORSE, WORSE), (BETTER, BETTER, WORSE)))
     assert word(made, "25-3") == REFUTED
 
 
 def test_25_3_a_lead_that_batches_of_100_have_too(made):
-    better, worse = (0.9, 0.97), (0.95, 0.6)
-    made.exercise("batch_sizes", **batches((better, better, better), (worse, worse, worse)))
+    made.exercise("batch_sizes", **batches((BETTER, BETTER, BETTER), (WORSE, WORSE, WORSE)))
     assert marks(made, "25-3") == "✓?✓?"
     assert word(made, "25-3") == HOLDS
 
@@ -217,8 +216,7 @@ def test_25_3_chance_leaves_it_undecided(made):
 
 
 def test_25_3_a_rate_at_which_a_training_diverges_is_left_out(made):
-    better, worse = (0.9, 0.97), (0.95, 0.6)
-    trainings = batches((better, better, better), (worse, worse, worse))
+    trainings = batches((BETTER, BETTER, BETTER), (WORSE, WORSE, WORSE))
     trainings["SGD_10,_rate_0p3"] = (1, "test_accuracy", np.full((3, 3), 0.99))
     diverged = [{"training": "SGD 10, rate 0.3", "seed": 3}]
     made.exercise("batch_sizes", diverged=diverged, **trainings)
@@ -229,10 +227,9 @@ def test_25_3_a_rate_at_which_a_training_diverges_is_left_out(made):
 
 
 def test_25_3_needs_two_seeds_that_judge(made):
-    better, worse = (0.9, 0.97), (0.95, 0.6)
     for seeds in (1, 2):
         made.exercise(
-            "batch_sizes", **batches((better, better, better), (worse, worse, worse), seeds)
+            "batch_sizes", **batches((BETTER, BETTER, BETTER), (WORSE, WORSE, WORSE), seeds)
         )
         assert word(made, "25-3") == UNTESTED
     made.exercise("batch_sizes")
@@ -298,6 +295,5 @@ def test_verdicts_name_files_that_are_there(made):
     optimizers(made, (0.96, 0.9, 0.7))
     for name in ("sgd", "batch_sizes", "momentum"):
         made.exercise(name)
-    for claim in ("25-1", "25-2", "25-3", "25-4", "25-5"):
-        for file in verdict(made, claim).files:
-            assert (made.root / file).exists()
+    claims = ("25-1", "25-2", "25-3", "25-4", "25-5")
+    assert all((made.root / file).exists() for one in claims for file in verdict(made, one).files)

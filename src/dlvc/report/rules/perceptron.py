@@ -130,16 +130,18 @@ def _compare_rates(evidence: Evidence, curves: Curves, epoch: int) -> list[Part]
     best = min(losses, key=lambda name: float(losses[name].mean()), default="none")
     parts = []
     for name in names:
-        statement = f"after {epoch} epochs, a rate of 10 is better than {name.split()[1]}"
         if name == LECTURES_RATE:
             continue
+        other = name.split()[1]
+        statement = f"after {epoch} epochs, a rate of 10 is better than {other}"
         if LECTURES_RATE not in losses:
             parts.append(Part(statement, False, "a training at a rate of 10 diverged"))
         elif name not in losses:
             parts.append(Part(statement, True, "a training at the other rate diverged"))
         else:
             more = losses[name] - losses[LECTURES_RATE]
-            parts.append(above(statement, more, 0, number, "the difference of the losses"))
+            what = f"the training loss at {other} minus that at 10"
+            parts.append(above(statement, more, 0, number, what))
     if parts:
         found = f"{parts[0].found}; the best of the {len(names)} rates is {best.split()[-1]}"
         parts[0] = replace(parts[0], found=found)
