@@ -69,6 +69,7 @@ def test_the_default_profile_is_what_params_yaml_has_as_committed(project):
 def test_the_course_profile_is_as_lectured():
     values = flatten(read_yaml(ROOT / "profiles/course.yaml"))
     assert values == {
+        "runtime.reproducible": "machine",
         "data.digits.source": "mnist",
         "data.photos.source": "cifar10",
         "perceptron.seeds": 30,

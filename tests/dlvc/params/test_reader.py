@@ -259,7 +259,7 @@ UNREADABLE = {
     "a number without end": (b"lenet: " + b"9" * 5000, ", line 1: not valid YAML (Exceeds"),
     "too many lists in lists": (b"- " * 600, ": not valid YAML (nested too deeply)"),
     "too many brackets": (b"[" * 501, ": more than 500 brackets; write one list item per line"),
-    "much too long": (b"#" * 20_001, ": 20001 characters long; allowed: at most 20000"),
+    "much too long": (b"#" * 50_001, ": 50001 characters long; allowed: at most 50000"),
     "a call": (b"lenet: !!python/object/apply:os.getcwd []\n", ", line 1: not valid YAML"),
 }
 

@@ -104,7 +104,7 @@ def test_29_2_the_opponent_is_the_lectures_95_percent(made):
         made.training("lenet", test_accuracy=[[0.9] * 9 + [last] for last in ours])
         verdict = lenet.beats_mlp(made.evidence())
         assert verdict.word == word
-        assert "our MLP, trained with Adam, reaches 97.0 %" in verdict.parts[0].found
+        assert "our MLP, trained with Adam, reaches 97.00 %" in verdict.parts[0].found
         assert verdict.parts[1].holds is None
 
 

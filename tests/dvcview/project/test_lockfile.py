@@ -140,5 +140,5 @@ def test_the_cache_is_where_the_user_has_put_it(project, tmp_path):
 
 def test_the_committed_lock_is_read_whole():
     states = Pipeline(ROOT, ROOT, None).states()
-    assert len(states) == 24
+    assert len(states) == 25
     assert all(state.outs for state in states.values())
