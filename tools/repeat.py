@@ -55,7 +55,10 @@ def checkout(published: Path, clone: Path) -> None:
     Pictures of one's own, which params.yaml names and git ignores, are linked to those of this
     checkout.
     """
-    commit = (published / COMMIT).read_text(encoding="utf-8").strip()
+    file = published / COMMIT
+    if not file.exists():
+        raise UserError(f"{file} is missing: this run is not of one commit and cannot be repeated")
+    commit = file.read_text(encoding="utf-8").strip()
     if not (clone / ".git").exists():
         clone.parent.mkdir(parents=True, exist_ok=True)
         git("clone", "--quiet", "--no-checkout", ".", str(clone))

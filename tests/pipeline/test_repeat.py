@@ -50,3 +50,11 @@ def test_an_unknown_stage_is_one_line(scratch):
     assert unknown.returncode == 2
     (line,) = unknown.stderr.splitlines()
     assert line.startswith("no stage has the name lenett; allowed: params, digits, photos, ")
+
+
+def test_a_run_of_several_commits_cannot_be_repeated(scratch):
+    shutil.copy2(scratch.root / "dvc.lock", scratch.root / "docs/laptop/dvc.lock")
+    refused = repeat(scratch, ok=False)
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("docs/laptop/commit.txt is missing: ")
