@@ -22,6 +22,7 @@ from dvcview.project.lockfile import read_states
 
 PUBLISHED = Path("docs/laptop")
 CLONE = Path(".dlvc/repeat")
+PICTURES = Path("data/pictures")
 COMMIT = "commit.txt"  # in the folder of the published run
 SAME, DIFFERENT = "the same bytes", "other bytes"
 Outs = Mapping[str, Mapping[str, str]]  # the MD5 of each out, by stage
@@ -52,8 +53,8 @@ def main() -> None:
 def checkout(published: Path, clone: Path) -> None:
     """Clone this repository, check out the commit of the published run, and take its parameters.
 
-    Pictures of one's own, which params.yaml names and git ignores, are linked to those of this
-    checkout.
+    Folders and archives of pictures in data/pictures, which git ignores, are linked to those of
+    this checkout.
     """
     file = published / COMMIT
     if not file.exists():
@@ -64,9 +65,10 @@ def checkout(published: Path, clone: Path) -> None:
         git("clone", "--quiet", "--no-checkout", ".", str(clone))
     git("-C", str(clone), "checkout", "--quiet", "--force", commit)
     shutil.copyfile(published / "params.yaml", clone / "params.yaml")
-    pictures = Path("data/pictures").resolve()
-    if pictures.exists() and not (clone / "data/pictures").exists():
-        (clone / "data/pictures").symlink_to(pictures)
+    for pictures in PICTURES.glob("*"):
+        link = clone / pictures
+        if not link.exists():
+            link.symlink_to(pictures.resolve())
 
 
 def git(*arguments: str) -> None:

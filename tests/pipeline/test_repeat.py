@@ -29,12 +29,15 @@ def repeat(project, stage=STAGE, *, ok=True):
 
 @pytest.mark.full
 def test_a_stage_is_repeated_to_the_byte_and_another_byte_is_found(published):
+    (published.root / "data/pictures/mine.zip").touch()
     before = published.call("git", "status", "--short").stdout
     lines = repeat(published).stdout.splitlines()
     assert f"{STAGE}: {OUT}: the same bytes" in lines
     assert not any("other bytes" in line for line in lines)
     assert published.call("git", "status", "--short").stdout == before
-    assert not (published.root / ".dlvc/repeat/results/lenet/seeds.csv").exists()
+    clone = published.root / ".dlvc/repeat"
+    assert not (clone / "results/lenet/seeds.csv").exists()
+    assert (clone / "data/pictures/mine.zip").exists()
 
     lock = published.root / "docs/laptop/dvc.lock"
     md5 = published.states()[STAGE].outs[OUT]
