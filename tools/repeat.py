@@ -53,8 +53,7 @@ def main() -> None:
 def checkout(published: Path, clone: Path) -> None:
     """Clone this repository, check out the commit of the published run, and take its parameters.
 
-    Folders and archives of pictures in data/pictures, which git ignores, are linked to those of
-    this checkout.
+    Folders and archives of pictures in data/pictures are linked to those of this checkout.
     """
     file = published / COMMIT
     if not file.exists():
