@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dlvc.report.published import read_published
 from dvcview.errors import UserError
-from dvcview.files.artifacts import read_json
 from tests.checkout import listed_files
 from tests.imports import ROOT
 from tools import laptop
@@ -63,7 +63,7 @@ def test_every_link_within_the_project_leads_somewhere(page):
 def test_its_verdicts_are_those_of_its_page():
     text = (laptop.KEPT / "verdicts.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d\d-\d+) \|.*? \| ([a-z ]+?)(?: \(.*?\))? \|", text, re.M)
-    assert dict(rows) == read_json(laptop.KEPT / "report/verdicts.json")
+    assert dict(rows) == {claim: v.word for claim, v in read_published().verdicts.items()}
 
 
 def test_what_its_page_links_to_is_kept_or_named_as_too_large():

@@ -19,7 +19,7 @@ from dlvc.evidence.lectures import printed_figures, read_lectures
 from dlvc.evidence.outs import Evidence
 from dlvc.report.judge import judge
 from dlvc.report.page import WORDS, Row, rows_of
-from dlvc.report.published import PUBLISHED, Published
+from dlvc.report.published import PUBLISHED, Published, read_published
 from dvcview.files.artifacts import read_json, write_json
 from dvcview.files.yaml_files import read_yaml
 from dvcview.project.git import head_commit
@@ -105,13 +105,12 @@ def accuracies(project: Path) -> str:
     return markdown(("lecture", "training", "the lecture prints", "here", "seeds"), rows)
 
 
-def counts(project: Path) -> str:
+def counts(run: Published) -> str:
     """The claims of each lecture by verdict, as a table in Markdown."""
-    found = read_json(project / "report/verdicts.json")
     rows = []
     for lecture in read_lectures(LECTURES):
         claims = [
-            ", ".join(claim.id for claim in lecture.claims if found[claim.id] == word)
+            ", ".join(claim.id for claim in lecture.claims if run.verdicts[claim.id].word == word)
             for word in WORDS
         ]
         rows.append((str(int(lecture.number)), *claims))
@@ -159,7 +158,7 @@ def main() -> None:
     """Copy the files of PROJECT if it is given, and print the tables."""
     if sys.argv[1:]:
         keep(Path(sys.argv[1]))
-    print(accuracies(KEPT), figures(KEPT), counts(KEPT), sep="\n\n")
+    print(accuracies(KEPT), figures(KEPT), counts(read_published()), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ LECTURES = {
         "SGD", "momentum", "Adam", "exercise: batch sizes",
         "exercise: long SGD · off", "exercise: momentum or rate",
     },
-    "Lecture 29 LeNet": {"LeNet", "exercise: 100 epochs"},
+    "Lecture 29 LeNet": {"LeNet", "exercise: 100 epochs", "exercise: Adam or SGD"},
     "Lecture 40 DenseNet": {"DenseNet-121", "exercise: ResNet-18"},
     "Report": {"costs", "figures", "report"},
 }  # fmt: skip

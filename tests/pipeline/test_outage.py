@@ -42,6 +42,8 @@ def locked_database(file):
 # whole process says more about what else the machine does.
 TIMED = """
 import sys, time
+from dlvc.training.determinism import pin_instructions
+pin_instructions()
 import dlvc.stages.perceptron as stage
 from dvcview.console import run_command
 import dvcview.tracking.stage_logger as run

@@ -52,7 +52,7 @@ def test_an_unknown_stage_is_one_line(scratch):
     unknown = repeat(scratch, "lenett", ok=False)
     assert unknown.returncode == 2
     (line,) = unknown.stderr.splitlines()
-    assert line.startswith("no stage has the name lenett; allowed: params, digits, photos, ")
+    assert line.startswith("error: no stage has the name lenett; allowed: params, digits, photos, ")
 
 
 def test_a_run_of_several_commits_cannot_be_repeated(scratch):
@@ -60,4 +60,4 @@ def test_a_run_of_several_commits_cannot_be_repeated(scratch):
     refused = repeat(scratch, ok=False)
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
-    assert line.startswith("docs/laptop/commit.txt is missing: ")
+    assert line.startswith("error: docs/laptop/commit.txt is missing: ")
