@@ -55,12 +55,12 @@ def test_every_claim_has_a_verdict_and_it_stands_on_the_page(course, html):
     for claim, word in verdicts.items():
         (article,) = re.findall(rf'id="claim-{claim}">(.*?)</article>', html, re.DOTALL)
         assert f">{word}</span>" in article
-        assert re.search("[✓✗–]</span>", article)
+        assert re.search("[✓✗–?]</span>", article)
 
 
 def test_with_stand_ins_the_verdicts_of_the_published_run_come_first(html):
     """These differ for about half of the claims; nobody must leave with a wrong belief."""
-    published = json.loads((ROOT / "docs/laptop/report/verdicts.json").read_text())
+    published = {claim: verdict.word for claim, verdict in read_published().verdicts.items()}
     summary = html[html.index('id="verdicts"') : html.index("</section>")]
     rows = re.findall(r'#claim-([\d-]+)">.*?class="verdict[^>]*>([^<]*)<.*?</tr>', summary)
     assert dict(rows) == published
