@@ -74,6 +74,7 @@ def outs(project):
 @pytest.mark.full
 @needs_avx2
 def test_an_older_processor_makes_the_same_bytes_and_without_it_others(done):
+    done.set({"runtime.reproducible": "machine"})
     usual, old = train(done), train(done, **OLD)
     done.call(*STAGE, **OLD)
     assert (done.root / RESULTS / "weights.safetensors").read_bytes() == usual[1]
@@ -90,6 +91,7 @@ def test_an_older_processor_makes_the_same_bytes_and_without_it_others(done):
 
 @pytest.mark.full
 def test_a_processor_without_avx2_says_so_and_computes_as_machine(done):
+    done.set({"runtime.reproducible": "machine"})
     usual = train(done)[1]
     (done.root / "old_processor").write_text("model name : Old One\nflags : sse4_2 avx\n")
     done.set({"runtime.reproducible": "portable"})

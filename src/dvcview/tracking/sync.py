@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -53,7 +54,15 @@ def sync(root: Path, *, is_partial: bool = False) -> str:
     if not (read_executions(root) or experiments(root) or workspace.states()):
         raise UserError(f"there is no dvc.lock with a stage in {root}; `dvc repro` creates it")
     try:
-        report = _sync(root, workspace)
+        try:
+            report = _sync(root, workspace)
+        except UserError:
+            raise
+        except Exception:
+            # Such as a row that another client has just inserted, or that MLflow inserts again
+            # because the server was killed before it answered.
+            time.sleep(1)
+            report = _sync(root, workspace)
     except UserError:
         raise
     except Exception as error:  # of MLflow, SQLAlchemy, or the operating system
