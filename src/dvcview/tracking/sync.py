@@ -54,15 +54,7 @@ def sync(root: Path, *, is_partial: bool = False) -> str:
     if not (read_executions(root) or experiments(root) or workspace.states()):
         raise UserError(f"there is no dvc.lock with a stage in {root}; `dvc repro` creates it")
     try:
-        try:
-            report = _sync(root, workspace)
-        except UserError:
-            raise
-        except Exception:
-            # Such as a row that another client has just inserted, or that MLflow inserts again
-            # because the server was killed before it answered.
-            time.sleep(1)
-            report = _sync(root, workspace)
+        report = _sync_or_try_again(root, workspace)
     except UserError:
         raise
     except Exception as error:  # of MLflow, SQLAlchemy, or the operating system
@@ -84,6 +76,21 @@ def sync(root: Path, *, is_partial: bool = False) -> str:
     done = f"built the runs of {built}" if built else "no run was missing"
     shown = "the stages whose files are here" if report.missing else "the state of dvc.lock"
     return f"MLflow ({redacted(uri)}) shows {shown}: {done}."
+
+
+def _sync_or_try_again(root: Path, workspace: Pipeline) -> Report:
+    """As `_sync`, with a second attempt.
+
+    MLflow fails if another client has just inserted a row, and if it inserts a row twice because a
+    server was killed before it answered.
+    """
+    try:
+        return _sync(root, workspace)
+    except UserError:
+        raise
+    except Exception:
+        time.sleep(1)
+    return _sync(root, workspace)
 
 
 def _sync(root: Path, workspace: Pipeline) -> Report:
