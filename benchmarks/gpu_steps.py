@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -143,11 +143,6 @@ def unpack(folder: Path) -> None:
         write_npy(folder / f"{part}_labels.npy", labels[order])
 
 
-def lecture_densenet(image_size: int) -> DenseNet121:
-    """DenseNet-121 with the initial weights that lecture 40 very likely had."""
-    return DenseNet121(image_size, initialisation="lecture")
-
-
 def equality(setting: Setting) -> Units:
     """One update on the CPU and on the device; trainings on the device, each of them twice; and
     updates with and without a CUDA graph."""
@@ -175,7 +170,7 @@ def cpu(setting: Setting) -> Iterator[Row]:
     for device in (torch.device("cpu"), setting.device):
         runtime = replace(setting.runtime("float32"), device=device)
         samples = Samples(train.images[:BATCH].to(device), train.labels[:BATCH].to(device))
-        model = runtime.prepare(init_model(partial(lecture_densenet, setting.size), seed=40))
+        model = runtime.prepare(init_model(partial(DenseNet121, setting.size), seed=40))
         state, adam = EpochState.sequential(samples, BATCH), Adam(model.parameters(), RATE)
         list(train_one_epoch(model, F.nll_loss, adam, samples, state))
         # After one step, Adam's m is a tenth of the gradient.
@@ -258,7 +253,7 @@ def images_per_second(
     """The images a second in training, and their share of the measured rate in bfloat16."""
     train, _ = setting.photographs
     model = setting.runtime(precision, memory_format).prepare(
-        init_model(partial(lecture_densenet, setting.size), 40)
+        init_model(partial(DenseNet121, setting.size), 40)
     )
     warm_up, most = (1, 2) if setting.small else (WARM_UP, UPDATES)
     chosen = torch.arange((warm_up + most) * batch, device=setting.device) % len(train)
@@ -293,7 +288,8 @@ def epoch_in(mode: str) -> Callable[..., Iterator[None]]:
 def fastest_mode(setting: Setting) -> str:
     """The mode that `speed` found fastest in bfloat16 for the lecture's batches.
 
-    Without such a measurement it is a CUDA graph, which was three times as fast as eager updates.
+    Without such a measurement it is a CUDA graph if there is a GPU. On an H200, that was three
+    times as fast as eager updates.
     """
     file = setting.out / "speed.json"
     found = read_json(file) if file.exists() else {}
@@ -303,88 +299,100 @@ def fastest_mode(setting: Setting) -> str:
         if (way := f"bfloat16, channels_last, {mode}, {BATCH}") in found
         and found[way]["ended"] == "complete"
     }
-    mode = "graph" if setting.device.type == "cuda" else "eager"
-    return max(rates, key=lambda mode: rates[mode], default=mode)
+    return max(rates, key=lambda mode: rates[mode], default=usual_mode(setting))
+
+
+def usual_mode(setting: Setting) -> str:
+    """A CUDA graph, or eager updates without a GPU."""
+    return "graph" if setting.device.type == "cuda" else "eager"
 
 
 def bfloat16(setting: Setting) -> Units:
     """Lecture 40's training."""
-    yield f"seed {SEEDS[0]}", train_lecture_densenet(setting, "bfloat16", SEEDS[0])
+    yield lecture_training(setting, "bfloat16", densenet(setting), EPOCHS)
 
 
 def seeds(setting: Setting) -> Units:
     """Lecture 40's training from further seeds."""
     for seed in SEEDS[1:2] if setting.small else SEEDS[1:]:
-        yield f"seed {seed}", train_lecture_densenet(setting, "seeds", seed)
-
-
-def train_lecture_densenet(setting: Setting, step: str, seed: int) -> Callable[[], Iterator[Row]]:
-    """Lecture 40's training, in the fastest mode."""
-    model_fn, mode = partial(lecture_densenet, setting.size), fastest_mode(setting)
-    epochs = 2 if setting.small else EPOCHS
-    return partial(train_photographs, setting, step, model_fn, mode, epochs, seed)
+        yield lecture_training(setting, "seeds", densenet(setting), EPOCHS, seed)
 
 
 def resnet(setting: Setting) -> Units:
     """ResNet-18, trained as DenseNet is (claim 40-2)."""
-    model_fn, mode = partial(ResNet18, setting.size), fastest_mode(setting)
-    epochs, seed = 2 if setting.small else EPOCHS, SEEDS[0]
-    one = partial(train_photographs, setting, "resnet", model_fn, mode, epochs, seed)
-    yield f"seed {seed}", one
+    yield lecture_training(setting, "resnet", partial(ResNet18, setting.size), EPOCHS)
 
 
 def torchvision(setting: Setting) -> Units:
     """Lecture 40's training from torchvision's initial weights of today."""
-    model_fn, mode = partial(DenseNet121, setting.size), fastest_mode(setting)
-    epochs, seed = 2 if setting.small else 4, SEEDS[0]
-    one = partial(train_photographs, setting, "torchvision", model_fn, mode, epochs, seed)
-    yield f"seed {seed}", one
+    yield lecture_training(setting, "torchvision", densenet(setting, "torchvision"), 4)
 
 
 def gray_photographs(setting: Setting) -> Units:
     """Lecture 40's training on gray images, a control for claim 40-5."""
-    model_fn, mode = partial(lecture_densenet, setting.size), fastest_mode(setting)
-    epochs, seed = 1 if setting.small else 3, SEEDS[0]
-    yield f"seed {seed}", partial(train_photographs, setting, "gray", model_fn, mode, epochs, seed)
-
-
-def gray(samples: Samples) -> Samples:
-    """The mean of red, green and blue in each of the three channels."""
-    mean = samples.images.float().mean(-1, keepdim=True).round().to(torch.uint8)
-    return Samples(mean.expand_as(samples.images).contiguous(), samples.labels)
+    yield lecture_training(setting, "gray", densenet(setting), 3, images=gray)
 
 
 def float32(setting: Setting) -> Units:
     """One epoch of lecture 40's training."""
-    model_fn = partial(lecture_densenet, setting.size)
-    mode = "graph" if setting.device.type == "cuda" else "eager"
-    one = partial(train_photographs, setting, "float32", model_fn, mode, 1, SEEDS[0])
-    yield f"seed {SEEDS[0]}", one
+    mode = usual_mode(setting)
+    model_fn = densenet(setting)
+    yield lecture_training(setting, "float32", model_fn, 1, precision="float32", mode=mode)
+
+
+def densenet(
+    setting: Setting, initialisation: Literal["lecture", "torchvision"] = "lecture"
+) -> Callable[[], DenseNet121]:
+    """The constructor of DenseNet-121 for the size of the photographs."""
+    return partial(DenseNet121, setting.size, initialisation=initialisation)
+
+
+def lecture_training(
+    setting: Setting,
+    step: str,
+    model_fn: Callable[[], DenseNet121 | ResNet18],
+    epochs: int,
+    seed: int = SEEDS[0],
+    **options: Any,
+) -> tuple[str, Callable[[], Iterator[Row]]]:
+    """A unit of `step`: lecture 40's training of a model; see `train_photographs`."""
+    epochs = min(epochs, 2) if setting.small else epochs
+    return f"seed {seed}", partial(
+        train_photographs, setting, step, model_fn, epochs, seed, **options
+    )
+
+
+def gray(samples: Samples) -> Samples:
+    """The photographs in gray: each of the three channels is the mean of red, green and blue."""
+    mean = samples.images.float().mean(-1, keepdim=True).round().to(torch.uint8)
+    return Samples(mean.expand_as(samples.images).contiguous(), samples.labels)
 
 
 def train_photographs(
     setting: Setting,
     step: str,
     model_fn: Callable[[], DenseNet121 | ResNet18],
-    mode: str,
     epochs: int,
     seed: int,
+    *,
+    precision: str = "bfloat16",
+    mode: str | None = None,
+    images: Callable[[Samples], Samples] = lambda samples: samples,
 ) -> Iterator[Row]:
-    """Lecture 40's training of a model, in bfloat16 but in the step `float32`; a row per epoch.
+    """Lecture 40's training of a model; one row per epoch.
 
-    `train_loss_after` and `train_accuracy_after` are those of the first 10,000 training images
-    after the epoch, computed as for the test images. `lost` and `gained` count the test images
-    whose answer was right after the epoch before and is wrong now, and the reverse. For
+    Without a `mode` it takes the fastest one. The model sees what `images` makes of CIFAR-10's
+    photographs. `train_loss_after` and `train_accuracy_after` are those of the first 10,000
+    training images after the epoch, computed as for the test images. `lost` and `gained` count the
+    test images whose answer was right after the epoch before and is wrong now, and the reverse. For
     DenseNet-121 the first kernels before and after the training are written, too.
     """
-    train, test = setting.photographs
-    if step == "gray":
-        train, test = (gray(samples) for samples in (train, test))
+    train, test = (images(samples) for samples in setting.photographs)
     first = Samples(train.images[: len(test)], train.labels[: len(test)])
-    precision = "float32" if step == "float32" else "bfloat16"
     model = setting.runtime(precision).prepare(init_model(model_fn, seed))
     kernels = model.conv0 if isinstance(model, DenseNet121) else None
     before = None if kernels is None else kernels.detach().cpu().numpy().copy()
+    mode = mode or fastest_mode(setting)
     epoch, seconds = epoch_in(mode), 0.0
 
     def timed(*arguments: Any, **options: Any) -> Iterator[None]:
@@ -394,23 +402,23 @@ def train_photographs(
         setting.synchronize()
         seconds = time.perf_counter() - began
 
-    began, was_right = time.perf_counter(), torch.zeros(0)
+    began, was_correct = time.perf_counter(), None
     for result in fit(
         model, F.nll_loss, Adam(model.parameters(), RATE), train, test, epochs=epochs,
         batch_size=BATCH, generator=torch.Generator().manual_seed(seed), one_epoch=timed,
     ):  # fmt: skip
         (row,) = curve_rows([result], lecture_scale=True)
         times = {"training_seconds": seconds, "seconds": time.perf_counter() - began}
-        of_train, of_test = evaluation_state(first), evaluation_state(test)
-        list(evaluate_batches(model, F.nll_loss, first, of_train))
-        list(evaluate_batches(model, F.nll_loss, test, of_test))
-        after = Evaluation.from_state(of_train, first)
-        right = of_test.predicted == test.labels
-        changed: dict[str, Any] = {"lost": 0, "gained": 0}
-        if result.epoch > 1:
-            changed["lost"] = int((was_right & ~right).sum())
-            changed["gained"] = int((~was_right & right).sum())
-        was_right = right
+        state = evaluation_state(first)
+        list(evaluate_batches(model, F.nll_loss, first, state))
+        after = Evaluation.from_state(state, first)
+        correct = result.test.correct
+        was_correct = correct if was_correct is None else was_correct
+        changed = {
+            "lost": int((was_correct & ~correct).sum()),
+            "gained": int((~was_correct & correct).sum()),
+        }
+        was_correct = correct
         if kernels is not None and before is not None:
             # (2, 64, 7, 7, 3), as the stage `densenet` writes them
             pair = np.stack([before, kernels.detach().cpu().numpy()])
@@ -424,7 +432,7 @@ def train_photographs(
 
 
 def memory(setting: Setting) -> Units:
-    """The memory and the time of a training in float32 (claims 40-6, 40-7 and 40-8)."""
+    """The memory and the time of updates in float32, for each model (claims 40-6 to 40-8)."""
     for name, model_fn in {
         "DenseNet-121": densenet121, "ResNet-18": resnet18, "ResNet-34": resnet34,
         "ResNet-50": resnet50, "VGG-16": vgg16,
@@ -506,7 +514,7 @@ def updates(setting: Setting) -> Units:
 
 def sgd(setting: Setting) -> Units:
     """Lecture 25: a thousand epochs with SGD, and ten with Adam, on all images (claim 25-2)."""
-    mode = "graph" if setting.device.type == "cuda" else "eager"
+    mode = usual_mode(setting)
     for name, optimizer_fn, epochs in (("Adam", Adam, 10), ("SGD", SGD, 1000)):
         train = partial(train_digits, setting, partial(optimizer_fn, learning_rate=RATE), 25)
         yield f"{name}, seed 25", partial(train, epochs, 100, epoch_in(mode))

@@ -114,6 +114,10 @@ def test_every_step_runs_in_small(images: Path, tmp_path: Path):
     assert len(rows["updates"]) == 6
     assert list(rows["sgd"]) == ["Adam, seed 25", "SGD, seed 25"]
     assert {row["lost"] for row in rows["resnet"]["seed 40"][:1]} == {0}
+    today, lecture = (
+        np.load(out / f"{step}_conv0_seed40.npy")[0].std() for step in ("torchvision", "bfloat16")
+    )
+    assert today > 2 * lecture
     # On gray images, the gradients of the three colours are the same, and so are Adam's steps.
     before, after = np.load(out / "gray_conv0_seed40.npy").astype(np.float64)
     change = after - before
