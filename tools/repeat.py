@@ -78,7 +78,7 @@ def git(*arguments: str) -> None:
 
 
 def read_outs(folder: Path) -> Outs:
-    """The outs in the dvc.lock of a folder."""
+    """Read the outs of all stages from the dvc.lock in a folder."""
     states = read_states((folder / "dvc.lock").read_text(encoding="utf-8"))
     return {stage: state.outs for stage, state in states.items()}
 

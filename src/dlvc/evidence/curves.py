@@ -85,3 +85,15 @@ def read_columns(file: Path) -> dict[str, Numbers]:
     """Read a stage's curves.csv: each column `(epochs,)` by its name."""
     rows = read_csv(file)
     return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def of_same_seeds(*trainings: Curves) -> list[Curves]:
+    """The curves of the seeds that all of these trainings have, in the order of the seeds."""
+    seeds = set.intersection(*({curve.seed for curve in curves} for curves in trainings))
+    return [
+        Curves(
+            curves.file,
+            tuple(sorted((c for c in curves if c.seed in seeds), key=lambda curve: curve.seed)),
+        )
+        for curves in trainings
+    ]

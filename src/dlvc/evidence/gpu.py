@@ -46,6 +46,13 @@ class GpuRun:
                 found.append(Curve(training.rstrip(", "), int(seed), columns))
         return Curves(self.file(step), tuple(found))
 
+    def lecture_densenet(self) -> Curves:
+        """Lecture 40's training, from each seed that has as many epochs as the longest one."""
+        curves = [*self.curves("bfloat16"), *self.curves("seeds")]
+        most = max(map(len, curves), default=0)
+        longest = tuple(curve for curve in curves if len(curve) == most)
+        return Curves(self.file("bfloat16"), longest)
+
     def seconds_of_rules(self, rules: Sequence[str]) -> dict[str, Numbers]:
         """The seconds of an epoch by each of lecture 24's rules, `(turns,)`.
 
@@ -68,12 +75,14 @@ class GpuRun:
             if result["ended"] == COMPLETE
         }
 
-    def first_kernels(self, step: str) -> list[Numbers]:
-        """DenseNet-121's first kernels before and after a step, `(2, 64, 7, 7, 3)` per seed."""
-        kernels = []
-        for file in sorted(self.folder.glob(f"{step}_conv0_seed*.npy")):
-            with readable(file, ".npy array"):
-                kernels.append(np.load(file).astype(np.float64))
+    def first_kernels(self, *steps: str) -> dict[int, Numbers]:
+        """DenseNet-121's first kernels before and after steps, `(2, 64, 7, 7, 3)`, by seed."""
+        kernels = {}
+        for step in steps:
+            for file in sorted(self.folder.glob(f"{step}_conv0_seed*.npy")):
+                with readable(file, ".npy array"):
+                    seed = int(file.stem.rpartition("seed")[2])
+                    kernels[seed] = np.load(file).astype(np.float64)
         return kernels
 
     def _units(self, step: str) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 LECTURES_IMAGES = {"MNIST": (60_000, 10_000), "CIFAR-10": (50_000, 10_000)}
+MNIST_IMAGES, _ = LECTURES_IMAGES["MNIST"]  # for training
+TIMES = "benchmarks/rules.json"
 
 
 def read_confusion(file: Path) -> tuple[list[str], NDArray[np.int64]]:

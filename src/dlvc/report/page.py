@@ -167,7 +167,7 @@ def remark_on(evidence: Evidence, lecture: Lecture) -> str:
     gpu = read_gpu_run(evidence.root / "docs/gpu")
     if gpu is None:
         return "The training at 224 px on a GPU, as in the lecture, is prepared and not yet run."
-    curves = gpu.curves("bfloat16")
+    curves = gpu.lecture_densenet()
     if not curves.epochs:
         return f"The training at 224 px was not completed on {gpu.card}."
     first, last = (as_percent(curves.at("test_accuracy", epoch).mean()) for epoch in (1, -1))
@@ -203,9 +203,10 @@ def _measured_time(evidence: Evidence, stage: str) -> str:
     if measured:
         return f"{measured['seconds']} s"
     gpu = read_gpu_run(evidence.root / "docs/gpu") if stage == "densenet" else None
-    if gpu is None or not gpu.curves("bfloat16").epochs:
+    curves = gpu.lecture_densenet() if gpu else None
+    if gpu is None or curves is None or not curves.epochs:
         return "not measured"
-    return f"{np.median(gpu.curves('bfloat16').stack('seconds')):.1f} s on {gpu.card}"
+    return f"{np.median(curves.stack('seconds')):.1f} s on {gpu.card}"
 
 
 def code_elements(text: str) -> Markup:

@@ -22,8 +22,7 @@ def confidence_interval(values: ArrayLike) -> tuple[float, float]:
     [-0.484, 4.484]
     """
     x = np.asarray(values, dtype=np.float64)
-    half = _quantile(len(x)) * x.std(ddof=1) / np.sqrt(len(x))
-    return float(x.mean() - half), float(x.mean() + half)
+    return _around_mean(x, _error_of_mean(x))
 
 
 def prediction_interval(values: ArrayLike) -> tuple[float, float]:
@@ -35,8 +34,7 @@ def prediction_interval(values: ArrayLike) -> tuple[float, float]:
     [-2.968, 6.968]
     """
     x = np.asarray(values, dtype=np.float64)
-    half = _quantile(len(x)) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
-    return float(x.mean() - half), float(x.mean() + half)
+    return _around_mean(x, _error_of_one_more(x))
 
 
 def p_of_one_more(values: ArrayLike, printed: float) -> float:
@@ -46,7 +44,7 @@ def p_of_one_more(values: ArrayLike, printed: float) -> float:
     0.05
     """
     x = np.asarray(values, dtype=np.float64)
-    return _p_value(printed - x.mean(), x.std(ddof=1) * np.sqrt(1 + 1 / len(x)), len(x))
+    return _p_value(printed - x.mean(), _error_of_one_more(x), len(x))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -99,8 +97,7 @@ def above(
         return _too_few(statement, values, show, what, unit)
     low, high = confidence_interval(values)
     holds = low > bound or (None if high >= bound else False)
-    spread = values.std(ddof=1) / np.sqrt(len(values))
-    p_value = _p_value(values.mean() - bound, spread, len(values))
+    p_value = _p_value(values.mean() - bound, _error_of_mean(values), len(values))
     found = f"{_interval(values, low, high, show, what, unit)}, {as_p(p_value)}"
     return Part(statement, holds, found, is_undecided=holds is None)
 
@@ -120,28 +117,38 @@ def within(
     if len(values) < 2:
         return _too_few(statement, values, show, what, unit)
     low, high = confidence_interval(values)
-    least, most = bounds
-    holds = True if least <= low and high <= most else None
-    if high < least or low > most:
-        holds = False
+    holds = is_inside((low, high), bounds)
     found = _interval(values, low, high, show, what, unit)
     return Part(statement, holds, found, is_undecided=holds is None)
+
+
+def is_inside(interval: tuple[float, float], bounds: tuple[float, float]) -> bool | None:
+    """Whether an interval lies between two bounds; None if one of the bounds divides it.
+
+    >>> is_inside((1, 2), (0, 3)), is_inside((4, 5), (0, 3)), is_inside((2, 4), (0, 3))
+    (True, False, None)
+    """
+    (low, high), (least, most) = interval, bounds
+    if high < least or low > most:
+        return False
+    return True if least <= low and high <= most else None
 
 
 def printed_curve(
     statement: str,
     curves: Curves,
     metric: str,
-    printed: Mapping[int, float],
-    show: Callable[[float], str],
+    printed_of_stage: Mapping[str, Mapping[int, float]],
     *,
     comparable: bool,
 ) -> Part:
-    """Whether the printed values of a curve may be one more seed of ours.
+    """Whether the printed values of a metric may be one more seed of ours.
 
-    `printed` has values by epoch, counted from 1. Epochs that our curves lack are left out. The
-    part holds if no p-value is below 5 % after Holm's correction.
+    `printed_of_stage` has values by metric and epoch, counted from 1. Epochs that our curves lack
+    are left out. The part holds if no p-value is below 5 % after Holm's correction.
     """
+    printed = printed_of_stage[metric]
+    show = percent if metric.endswith("accuracy") else number
     epochs = [epoch for epoch in printed if epoch <= curves.epochs]
     if not comparable or not epochs:
         return Part(statement, None, NOT_COMPARABLE)
@@ -222,12 +229,21 @@ def _counted(count: int, unit: str) -> str:
     return f"one {unit}" if count == 1 else f"{count} {unit}s"
 
 
-def _quantile(count: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+def _error_of_mean(values: Numbers) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def _p_value(difference: float, spread: float, count: int) -> float:
+def _error_of_one_more(values: Numbers) -> float:
+    return float(values.std(ddof=1) * np.sqrt(1 + 1 / len(values)))
+
+
+def _around_mean(values: Numbers, error: float) -> tuple[float, float]:
+    half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+def _p_value(difference: float, error: float, count: int) -> float:
     """Student's two-sided p-value of a difference from the mean of `count` values."""
-    if spread == 0:
+    if error == 0:
         return float(difference == 0)
-    return float(2 * stats.t.sf(abs(difference) / spread, count - 1))
+    return float(2 * stats.t.sf(abs(difference) / error, count - 1))

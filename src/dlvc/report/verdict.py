@@ -14,6 +14,7 @@ IN_PART = "holds in part"
 REFUTED = "does not hold"
 UNDECIDED = "undecided"
 UNTESTED = "not tested here"
+OFF = "this exercise is off in this profile; `make run PROFILE=laptop` runs it"
 NOT_COMPARABLE = "its images or epochs are not the lecture's"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlvc.evidence.lectures import printed_figures, read_lectures
-from dlvc.evidence.outs import Evidence
+from dlvc.evidence.outs import TIMES, Evidence
 from dlvc.params.reader import Params, read_params
 from dlvc.report.judge import judge
 from dlvc.report.page import build_page
@@ -15,7 +15,6 @@ from dvcview.tracking import stage_run
 
 LECTURES = Path("lectures.yaml")
 CHARTS = Path("figures/charts.json")
-TIMES = Path("benchmarks/rules.json")
 REPORT = Path("report")
 
 
@@ -25,7 +24,7 @@ def main() -> None:
     values = params.select(*(name for name in Params.model_fields if name != "data"))
     with stage_run("report", REPORT, values):
         lectures = read_lectures(LECTURES)
-        evidence = Evidence(Path(), values, read_json(TIMES), printed_figures(lectures))
+        evidence = Evidence(Path(), values, read_json(Path(TIMES)), printed_figures(lectures))
         verdicts = judge(evidence)
         words = {claim: verdict.word for claim, verdict in verdicts.items()}
         write_json(REPORT / "verdicts.json", words)

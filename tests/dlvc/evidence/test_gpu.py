@@ -45,6 +45,15 @@ def test_a_training_has_the_epochs_that_it_completed(folder):
     assert len(run.curves("float32")) == 0
 
 
+def test_lecture_40_has_every_seed_that_was_trained_to_the_end(folder):
+    write_json(folder / "bfloat16.json", {"seed 40": training("complete", 10)})
+    others = {"seed 41": training("complete", 10), "seed 42": training("stopped after 9 s", 3)}
+    write_json(folder / "seeds.json", others)
+    curves = read_gpu_run(folder).lecture_densenet()
+    assert [curve.seed for curve in curves] == [40, 41]
+    assert curves.epochs == 10
+
+
 def test_a_unit_may_name_its_training(folder):
     write_json(folder / "updates.json", {"per_epoch, seed 24": training("complete", 2)})
     (curve,) = read_gpu_run(folder).curves("updates")
@@ -68,8 +77,11 @@ def test_only_turns_that_have_every_rule_count(folder):
 def test_the_first_kernels_of_each_seed(folder):
     for seed in (41, 40):
         write_npy(folder / f"gray_conv0_seed{seed}.npy", np.full((2, 64, 7, 7, 3), float(seed)))
-    assert [kernels.flat[0] for kernels in read_gpu_run(folder).first_kernels("gray")] == [40, 41]
-    assert read_gpu_run(folder).first_kernels("bfloat16") == []
+    write_npy(folder / "seeds_conv0_seed42.npy", np.full((2, 64, 7, 7, 3), 42.0))
+    run = read_gpu_run(folder)
+    kernels = run.first_kernels("gray", "seeds")
+    assert {seed: of_seed.flat[0] for seed, of_seed in kernels.items()} == {40: 40, 41: 41, 42: 42}
+    assert run.first_kernels("bfloat16") == {}
 
 
 def test_the_run_in_this_project_can_be_read():

@@ -16,6 +16,8 @@ from dlvc.evidence.lectures import printed_figures, read_lectures
 from dlvc.evidence.outs import CIFAR10_CLASSES, Evidence
 from dlvc.models.costs import activation_rows, size_rows
 from dlvc.params.reader import read_params
+from dlvc.report.judge import RULES
+from dlvc.report.verdict import Verdict
 from dvcview.files.artifacts import write_csv, write_json
 from dvcview.project.params import flatten
 from tests.imports import ROOT
@@ -25,7 +27,7 @@ COLUMNS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 @cache
 def lectures_figures() -> Mapping[str, Mapping[str, Mapping[int, float]]]:
-    """The figures of lectures.yaml, whose parsing takes half a second."""
+    """The figures of lectures.yaml, which is parsed once."""
     return printed_figures(read_lectures(ROOT / "lectures.yaml"))
 
 
@@ -114,3 +116,18 @@ class Made:
             write_csv(folder / "models.csv", rows)
         write_csv(folder / "activations.csv", list(activation_rows(10, 2)))
         write_csv(folder / "sizes.csv", list(size_rows()))
+
+
+def verdict(made: Made, claim: str) -> Verdict:
+    """The verdict on a claim."""
+    return RULES[claim](made.evidence())
+
+
+def word(made: Made, claim: str) -> str:
+    """The verdict on a claim, in words."""
+    return verdict(made, claim).word
+
+
+def marks(made: Made, claim: str) -> str:
+    """The symbols of the parts of the verdict on a claim, such as "✓✗"."""
+    return "".join(part.mark for part in verdict(made, claim).parts)

@@ -5,29 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dlvc.report.judge import RULES
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNDECIDED, UNTESTED
-from tests.dlvc.report.made_up import Made
+from tests.dlvc.report.made_up import marks, verdict, word
 
 SEEDS = np.array([[-1.0], [0.0], [1.0]])  # times a spread: three seeds
 PRINTED = np.array([0.00141397105187, 0.00141284536377])  # losses of the first two epochs
-
-
-@pytest.fixture
-def made(tmp_path):
-    return Made(tmp_path)
-
-
-def verdict(made, claim):
-    return RULES[claim](made.evidence())
-
-
-def word(made, claim):
-    return verdict(made, claim).word
-
-
-def marks(made, claim):
-    return "".join(part.mark for part in verdict(made, claim).parts)
 
 
 def falling(epochs, by=0.001):

@@ -5,34 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dlvc.report.judge import RULES
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNDECIDED, UNTESTED
-from tests.dlvc.report.made_up import Made
+from tests.dlvc.report.made_up import marks, verdict, word
 
 STEPS = np.array([-1.0, 0.0, 1.0])  # times a spread: three seeds
 STAGES = ("adam", "momentum", "sgd")
 BETTER, WORSE = (0.9, 0.97), (0.95, 0.6)  # accuracies at two rates
 
 
-@pytest.fixture
-def made(tmp_path):
-    return Made(tmp_path)
-
-
-def verdict(made, claim):
-    return RULES[claim](made.evidence())
-
-
-def word(made, claim):
-    return verdict(made, claim).word
-
-
-def marks(made, claim):
-    return "".join(part.mark for part in verdict(made, claim).parts)
-
-
 def optimizers(made, last, seeds=3, epochs=10, spread=0.001):
-    """The curves of the lecture's first two epochs; after them, the accuracies `last`."""
+    """Curves with the lecture's values in epochs 1 and 2, and the accuracies `last` after that."""
     printed = made.evidence().printed
     for name, reached in zip(STAGES, last, strict=True):
         curves = {}
@@ -89,7 +71,7 @@ def test_25_1_few_seeds_few_epochs_and_other_images(made):
 
 
 def long_trainings(made, needed, last=0.5, epochs=1000, adam_epochs=10, images=60_000):
-    """Adam reaches 90 %. SGD reaches it after `needed` epochs, or else ends with `last`."""
+    """Curves: Adam reaches 90 %. SGD does after `needed` epochs, or it ends with `last`."""
     sgd = np.full(epochs, last)
     if needed:
         sgd[needed - 1 :] = 0.95
@@ -128,7 +110,7 @@ def test_25_2_is_not_tested_on_fewer_or_other_images_or_with_fewer_epochs(made):
 
 
 def on_gpu(made, needed, hundredths=10):
-    """As `benchmarks.gpu`: the first ten epochs, and every hundredth one up to a thousand."""
+    """The epochs that `benchmarks.gpu` writes: the first ten, and every hundredth up to 1,000."""
 
     def rows(epochs, accuracy):
         return [{"mode": "graph", "epoch": n, "test_accuracy": accuracy(n)} for n in epochs]
@@ -197,7 +179,7 @@ def test_25_3_a_lead_that_batches_of_100_have_too(made):
 
 
 def test_25_3_the_first_seed_chooses_and_the_others_judge(made):
-    """The first seed likes SGD's rate of 0.1, at which the other seeds are worse than Adam."""
+    """The first seed chooses a rate of 0.1 for SGD. At this rate the others are worse than Adam."""
     made.exercise(
         "batch_sizes",
         **{

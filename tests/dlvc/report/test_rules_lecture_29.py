@@ -17,14 +17,8 @@ from dlvc.report.operators import (
 from dlvc.report.rules import lenet
 from dlvc.report.verdict import HOLDS, IN_PART, REFUTED, UNDECIDED, UNTESTED
 from dvcview.files.artifacts import write_csv
-from tests.dlvc.report.made_up import Made
 
 LOSS, ACCURACY = "train_loss_lecture_scale", "test_accuracy"
-
-
-@pytest.fixture
-def made(tmp_path):
-    return Made(tmp_path)
 
 
 def marks(verdict):
@@ -150,7 +144,7 @@ def test_29_3_needs_the_lectures_images_and_a_hundred_epochs(made):
     made.exercise("lenet")
     found = lenet.kernels(made.evidence())
     assert found.word == UNTESTED
-    assert "switched off" in found.parts[1].found
+    assert "is off in this profile" in found.parts[1].found
 
 
 def test_every_operator_of_the_family_is_explained_in_any_direction():
@@ -162,7 +156,10 @@ def test_every_operator_of_the_family_is_explained_in_any_direction():
 
 
 def test_random_kernels_are_explained_no_better_than_by_the_best_of_nine_bases():
-    """Two of 24 dimensions explain a twelfth; the best of nine explains more, all 14 less."""
+    """A centred kernel has 24 dimensions, and a basis of two explains 2/24 of a random one.
+
+    The best of nine bases explains more than that, and less than all of their 14 vectors together.
+    """
     means = shares_of_random_kernels(6, 4000, np.random.default_rng(5))
     assert means.shape == (4000,)
     assert 2 / 24 < means.mean() < 14 / 24
@@ -195,7 +192,7 @@ def test_29_4_as_our_stage_counts(made):
 
 
 def compared(made, adam, sgd, images=60_000):
-    """Curves of each optimizer `(seeds, epochs)`; the first seed chose these and tried another."""
+    """Each optimizer's curves `(seeds, epochs)`. The first seed has tried another rate as well."""
     made.times["lenet"] = {"machine": "m", "adam": [1.1, 1.21, 1.3], "sgd": [1.0, 1.1, 1.2]}
     made.exercise(
         "lenet_sgd", images,
@@ -210,7 +207,7 @@ def compared(made, adam, sgd, images=60_000):
 
 
 def risen(*last, epochs=6):
-    """Rises by 0.1 in each epoch, up to `last` of each seed after epoch 5."""
+    """Accuracies that rise by 0.1 per epoch and end, after epoch 5, with each seed's `last`."""
     return np.array(last)[:, np.newaxis] + 0.1 * (np.arange(1, epochs + 1) - 5)
 
 
@@ -236,7 +233,7 @@ def test_29_5_the_time_of_an_epoch(made, adam, expected):
     made.times["lenet"] = {"machine": "m", "adam": adam, "sgd": [1.0, 1.0, 1.0]}
     found = lenet.adam_or_sgd(made.evidence())
     assert marks(found) == expected + "–"
-    assert "switched off" in found.parts[1].found
+    assert "is off in this profile" in found.parts[1].found
 
 
 def test_29_5_needs_the_lectures_images_enough_epochs_and_seeds(made):

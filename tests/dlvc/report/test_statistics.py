@@ -94,21 +94,21 @@ def test_seeds_that_are_all_the_same_have_an_interval_without_width():
 def test_a_printed_curve_is_one_more_seed_or_not():
     values = np.linspace(2, 1, 5) + RNG.normal(0, 0.01, (10, 5))
     printed = dict(enumerate(np.linspace(2, 1, 5), start=1))
-    part = printed_curve("it is ours", curves(values), "loss", printed, number, comparable=True)
+    part = printed_curve("it is ours", curves(values), "loss", {"loss": printed}, comparable=True)
     assert part.holds is True
     assert "0 of 5" in part.found
     printed[4] += 0.1
-    part = printed_curve("it is ours", curves(values), "loss", printed, number, comparable=True)
+    part = printed_curve("it is ours", curves(values), "loss", {"loss": printed}, comparable=True)
     assert part.holds is False
     assert "after epoch 4" in part.found
     assert "10 seeds, p < 0.001" in part.found
 
 
 def test_more_seeds_do_not_make_a_printed_curve_fit():
-    """A range of seeds does: of many seeds, one lies as far away as you like."""
+    """With the range of the seeds they would: the range grows with the number of seeds."""
     values = RNG.normal(0, 1, (100, 1))
     few, many = (
-        printed_curve("", curves(values[:n]), "loss", {1: 2.3}, number, comparable=True)
+        printed_curve("", curves(values[:n]), "loss", {"loss": {1: 2.3}}, comparable=True)
         for n in (10, 100)
     )
     assert values.max() > 2.3
@@ -117,10 +117,10 @@ def test_more_seeds_do_not_make_a_printed_curve_fit():
 
 def test_a_printed_curve_needs_the_lectures_images_and_three_seeds():
     values = np.zeros((2, 3))
-    untested = printed_curve("", curves(values), "loss", {1: 0}, number, comparable=True)
+    untested = printed_curve("", curves(values), "loss", {"loss": {1: 0}}, comparable=True)
     assert (untested.holds, untested.is_undecided) == (None, False)
     assert "2 seeds" in untested.found
     for given, comparable in (({1: 0}, False), ({9: 0}, True)):
-        part = printed_curve("", curves(np.zeros((3, 3))), "loss", given, number,
-                             comparable=comparable)  # fmt: skip
+        printed = {"loss": given}
+        part = printed_curve("", curves(np.zeros((3, 3))), "loss", printed, comparable=comparable)
         assert part.holds is None

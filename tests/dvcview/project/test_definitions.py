@@ -1,4 +1,4 @@
-"""What dvc.yaml says, also while DVC is writing dvc.lock."""
+"""`read_definitions`, also while DVC is writing dvc.lock."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from dlvc.evidence.curves import Curve, Curves, Numbers
+from dlvc.evidence.gpu import GpuRun
 from dlvc.evidence.outs import Evidence
-from dlvc.report.statistics import number, percent, points, printed_curve
+from dlvc.report.statistics import is_inside, percent, points, printed_curve
 from dlvc.report.verdict import Part, Verdict, join
 
 MODELS = "results/costs/models.csv"
@@ -36,8 +37,8 @@ def half_a_resnet(evidence: Evidence) -> Verdict:
         0.4 <= ours / theirs <= 0.6,
         f"it has {ours / theirs:.2f} times as many",
     )
-    densenet = training(evidence)
-    resnet = evidence.gpu.curves("resnet") if evidence.gpu else evidence.exercise("resnet")
+    densenet, gpu = training(evidence), gpu_run(evidence)
+    resnet = gpu.curves("resnet") if gpu else evidence.exercise("resnet")
     epochs = min(densenet.epochs, resnet.epochs)
     statement = "the accuracy is the same"
     if not is_lectures(evidence) or epochs < LECTURE_EPOCHS:
@@ -62,13 +63,12 @@ def same_accuracy(statement: str, ours: Numbers, theirs: Numbers, images: int) -
     variances = [float(x.mean() * (1 - x.mean())) for x in (ours, theirs)]
     half = 1.96 * float(np.sqrt(sum(variances) / images))
     low, high = difference - half, difference + half
-    inside, outside = low >= -0.02 and high <= 0.02, high < -0.02 or low > 0.02
     found = (
         f"DenseNet-121 reaches {percent(ours.mean())} and ResNet-18 {percent(theirs.mean())}: the "
         f"difference is {points(difference)} (95 % interval {points(low)} to {points(high)}, "
         f"n = {images:,} test images)"
     )
-    holds = inside or (False if outside else None)
+    holds = is_inside((low, high), (-0.02, 0.02))
     return Part(statement, holds, found, is_undecided=holds is None)
 
 
@@ -79,8 +79,7 @@ def oscillation(evidence: Evidence) -> Verdict:
         "the printed test accuracies are ours",
         curves,
         "test_accuracy",
-        evidence.printed["densenet"]["test_accuracy"],
-        percent,
+        evidence.printed["densenet"],
         comparable=is_lectures(evidence),
     )
     statement = "it oscillates from about the fourth epoch on"
@@ -119,7 +118,7 @@ def test_loss(evidence: Evidence) -> Verdict:
     """40-4: the test loss is above the training loss."""
     curves = training(evidence)
     every, some = "the test loss is above at every epoch", "it is above at some epoch"
-    if evidence.gpu and curves.epochs:
+    if gpu_run(evidence) and curves.epochs:
         gap = curves.stack("test_loss") - curves.stack("train_loss_after")
         above = int((gap > 0).sum())
         found = f"it is above at {above} of {gap.size} epochs"
@@ -133,8 +132,7 @@ def test_loss(evidence: Evidence) -> Verdict:
         "the printed training losses are ours",
         curves,
         "train_loss_lecture_scale",
-        evidence.printed["densenet"]["train_loss_lecture_scale"],
-        number,
+        evidence.printed["densenet"],
         comparable=is_lectures(evidence),
     )
     return Verdict((*parts, *rest(evidence, curves), printed), (curves.file,))
@@ -146,31 +144,35 @@ def colours(evidence: Evidence) -> Verdict:
     A kernel's change is split into two orthogonal parts: the mean of the three colours (intensity)
     and their deviations from it (shade). A random change is on average the same share of both.
     """
-    curves = training(evidence)
-    if evidence.gpu:
-        kernels = evidence.gpu.first_kernels("bfloat16")
-        file = evidence.gpu.file("bfloat16")
+    curves, gpu = training(evidence), gpu_run(evidence)
+    if gpu:
+        file, of_seeds = gpu.file("bfloat16"), gpu.first_kernels("bfloat16", "seeds")
+        kernels = [of_seeds[curve.seed] for curve in curves]
     else:
         file = FIRST_KERNELS
         kernels = [np.asarray(evidence.array(file), dtype=np.float64)]
     shares = [changes(*pair) for pair in kernels]
-    statement = "the intensities change at least twice as much as the shades"
     found = "; ".join(
         f"by {intensity:.1%} and {shade:.1%} of their length in the median kernel"
         for intensity, shade in shares
     )
-    holds = all(intensity >= 2 * shade for intensity, shade in shares)
-    control = "on gray images, the shades hardly change"
-    gray = evidence.gpu.first_kernels("gray") if evidence.gpu else []
-    if gray:
-        (intensity, shade) = changes(*gray[0])
-        control_part = Part(
-            control, 2 * shade <= intensity, f"intensities {intensity:.1%}, shades {shade:.1%}"
-        )
-    else:
-        control_part = Part(control, None, NO_GPU if not evidence.gpu else "not yet run")
-    parts = (Part(statement, holds, found), control_part, *rest(evidence, curves))
-    return Verdict(parts, (file,))
+    part = Part(
+        "the intensities change at least twice as much as the shades",
+        all(intensity >= 2 * shade for intensity, shade in shares),
+        found,
+    )
+    return Verdict((part, on_gray_images(gpu), *rest(evidence, curves)), (file,))
+
+
+def on_gray_images(gpu: GpuRun | None) -> Part:
+    """The control of 40-5, which needs a GPU."""
+    statement = "on gray images, the shades hardly change"
+    kernels = gpu.first_kernels("gray") if gpu else {}
+    if not kernels:
+        return Part(statement, None, "not yet run" if gpu else NO_GPU)
+    intensity, shade = changes(*next(iter(kernels.values())))
+    found = f"intensities {intensity:.1%}, shades {shade:.1%}"
+    return Part(statement, 2 * shade <= intensity, found)
 
 
 def changes(before: Numbers, after: Numbers) -> tuple[float, float]:
@@ -191,24 +193,31 @@ def changes(before: Numbers, after: Numbers) -> tuple[float, float]:
     return median_change(*intensities), median_change(*shades)
 
 
+def gpu_run(evidence: Evidence) -> GpuRun | None:
+    """The run on a GPU, which has the lecture's size, unless this run has that size, too."""
+    return None if evidence.params["densenet.image_size"] == LECTURE_SIZE else evidence.gpu
+
+
 def training(evidence: Evidence) -> Curves:
-    """The lecture's training: this run's, or that on a GPU, which has the lecture's size."""
-    if evidence.gpu and evidence.params["densenet.image_size"] != LECTURE_SIZE:
-        return evidence.gpu.curves("bfloat16")
-    return evidence.curves("densenet")
+    """The lecture's training, from the run on a GPU if there is one."""
+    gpu = gpu_run(evidence)
+    return gpu.lecture_densenet() if gpu else evidence.curves("densenet")
+
+
+def image_size(evidence: Evidence) -> int:
+    """The width in pixels that `training` enlarges photographs to."""
+    return LECTURE_SIZE if gpu_run(evidence) else int(evidence.params["densenet.image_size"])
 
 
 def is_lectures(evidence: Evidence) -> bool:
     """Whether `training` has the lecture's images and their size."""
-    size = evidence.params["densenet.image_size"]
-    return evidence.has_cifar10 and (bool(evidence.gpu) or size == LECTURE_SIZE)
+    return evidence.has_cifar10 and image_size(evidence) == LECTURE_SIZE
 
 
 def limits(evidence: Evidence) -> str:
     """The images and the size of `training`, as the reason why a part is not tested."""
     images = "CIFAR-10" if evidence.has_cifar10 else "other images than CIFAR-10"
-    size = LECTURE_SIZE if evidence.gpu else evidence.params["densenet.image_size"]
-    return f"this training has {images} at {size} px"
+    return f"this training has {images} at {image_size(evidence)} px"
 
 
 def rest(evidence: Evidence, curves: Curves) -> list[Part]:

@@ -6,21 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from dlvc.evidence.curves import Curves, Numbers
-from dlvc.evidence.outs import Evidence
+from dlvc.evidence.curves import Curves, of_same_seeds
+from dlvc.evidence.outs import MNIST_IMAGES, TIMES, Evidence
 from dlvc.report.operators import explained_share, shares_of_random_kernels
-from dlvc.report.statistics import LEVEL, above, as_p, number, percent, points, printed_curve
-from dlvc.report.verdict import NOT_COMPARABLE, Part, Verdict, rises
+from dlvc.report.statistics import LEVEL, above, as_p, percent, points, printed_curve
+from dlvc.report.verdict import NOT_COMPARABLE, OFF, Part, Verdict, rises
 
 EPOCHS = 10  # of the lecture
-IMAGES = 60_000
 FIRST_KERNELS = "results/lenet/conv1.npy"
 LATER_KERNELS = "results/claims/lenet/conv1.npy"
 LONG = 100  # epochs after which the lecture expects gradient operators
 DRAWS = 10_000  # means of random kernels
 ADAM_EPOCHS = 5  # whose time SGD gets, too
-TIMES = "benchmarks/rules.json"
-OFF = "its exercise is switched off in this run"
 
 
 def ten_epochs(evidence: Evidence) -> Verdict:
@@ -40,14 +37,12 @@ def ten_epochs(evidence: Evidence) -> Verdict:
             _if_comparable(_monotonic(curves), comparable=comparable),
             printed_curve(
                 "the training losses are the printed ones",
-                curves, "train_loss_lecture_scale",
-                evidence.printed["lenet"]["train_loss_lecture_scale"], number,
+                curves, "train_loss_lecture_scale", evidence.printed["lenet"],
                 comparable=comparable,
             ),
             printed_curve(
                 "the test accuracies are the printed ones",
-                curves, "test_accuracy", evidence.printed["lenet"]["test_accuracy"], percent,
-                comparable=comparable,
+                curves, "test_accuracy", evidence.printed["lenet"], comparable=comparable,
             ),
         ),
         (curves.file,),
@@ -108,7 +103,7 @@ def kernels(evidence: Evidence) -> Verdict:
         f"after {LONG} epochs they are more like gradient operators than random kernels are",
         "a gradient operator explains more than half of a kernel",
     )
-    if not (evidence.has_mnist and about["images"] >= IMAGES and epochs >= LONG):
+    if not (evidence.has_mnist and about["images"] >= MNIST_IMAGES and epochs >= LONG):
         reason = NOT_COMPARABLE if epochs else OFF
         untested = (Part(statement, None, reason) for statement in statements)
         return Verdict((change, *untested), (FIRST_KERNELS,))
@@ -185,23 +180,18 @@ def _faster_in_total(evidence: Evidence, exercise: Curves, ratio: float) -> Part
     sgd_epochs = ADAM_EPOCHS * ratio
     if not about["epochs"]:
         return Part(statement, None, OFF)
-    if not evidence.has_mnist or about["images"] < IMAGES:
+    if not evidence.has_mnist or about["images"] < MNIST_IMAGES:
         return Part(statement, None, NOT_COMPARABLE)
     if about["epochs"] < max(ADAM_EPOCHS, sgd_epochs):
         found = f"in the time of Adam's {ADAM_EPOCHS} epochs, SGD has {sgd_epochs:.1f}"
         return Part(statement, None, f"{found}, but the exercise has {about['epochs']}")
-    adam, sgd = (_judges(exercise, name, about["epochs"]) for name in ("Adam", "SGD"))
+    adam, sgd = of_same_seeds(
+        *(_judges(exercise, name, about["epochs"]) for name in ("Adam", "SGD"))
+    )
     if not (len(adam) and len(sgd)):
         return Part(statement, None, "no seed but the first one has completed trainings of both")
-    ahead: Numbers = np.array(
-        [
-            curve["test_accuracy"][ADAM_EPOCHS - 1]
-            - np.interp(sgd_epochs, other["epoch"], other["test_accuracy"])
-            for curve in adam
-            for other in sgd
-            if curve.seed == other.seed
-        ]
-    )
+    by_sgd = [np.interp(sgd_epochs, curve["epoch"], curve["test_accuracy"]) for curve in sgd]
+    ahead = adam.at("test_accuracy", ADAM_EPOCHS) - np.array(by_sgd)
     rates = " and ".join(curves.curves[0].training for curves in (adam, sgd))
     what = f"the mean test accuracy with Adam minus that with SGD after the same time ({rates})"
     return above(statement, ahead, 0.0, points, what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlvc.evidence.outs import Evidence
-from dlvc.report.rules.densenet import COPIES, LARGER, MODELS, NO_GPU, rest, training
+from dlvc.report.rules.densenet import COPIES, LARGER, MODELS, NO_GPU, gpu_run, rest, training
 from dlvc.report.statistics import points
 from dlvc.report.verdict import Part, Verdict
 
@@ -81,7 +81,7 @@ def over_fitting(evidence: Evidence) -> Verdict:
     """40-9: the training accuracy becomes high, and the test accuracy does not follow."""
     curves = training(evidence)
     statement = "the difference between training and test accuracy grows"
-    if evidence.gpu is None or curves.epochs < 2:
+    if gpu_run(evidence) is None or curves.epochs < 2:
         return Verdict((Part(statement, None, NO_GPU),), (curves.file,))
     images = evidence.images("photos")["test"]["images"]
     accuracies = np.stack([curves.stack("train_accuracy_after"), curves.stack("test_accuracy")])

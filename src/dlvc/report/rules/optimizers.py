@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from dlvc.evidence.curves import Curves, Numbers
-from dlvc.evidence.outs import Evidence
-from dlvc.report.rules.perceptron import OFF, too_short
-from dlvc.report.statistics import above, number, percent, points, printed_curve
-from dlvc.report.verdict import Part, Verdict
+from dlvc.evidence.outs import MNIST_IMAGES, Evidence
+from dlvc.report.rules.perceptron import too_short
+from dlvc.report.statistics import above, percent, points, printed_curve
+from dlvc.report.verdict import OFF, Part, Verdict
 
 NAMES = {"adam": "Adam", "momentum": "momentum", "sgd": "SGD"}
-MNIST_IMAGES = 60_000
 CLOSE = 0.005  # of accuracy
 NOT_TRAINED = "no rate is left at which both optimizers were trained from every seed"
 
@@ -38,15 +37,10 @@ def order(evidence: Evidence) -> Verdict:
             difference = ahead - np.roll(behind, -1)
             parts.append(above(statement, difference, 0, points, "the difference"))
     for name, of_stage in curves.items():
-        for metric, what, show in (
-            ("train_loss", "training losses", number), ("test_accuracy", "accuracies", percent)
-        ):  # fmt: skip
-            printed = evidence.printed[f"optimizers@{name}"][metric]
+        for metric, what in (("train_loss", "training losses"), ("test_accuracy", "accuracies")):
             statement = f"the {what} of {NAMES[name]} are the printed ones"
-            comparable = evidence.has_mnist
-            parts.append(
-                printed_curve(statement, of_stage, metric, printed, show, comparable=comparable)
-            )
+            printed, comparable = evidence.printed[f"optimizers@{name}"], evidence.has_mnist
+            parts.append(printed_curve(statement, of_stage, metric, printed, comparable=comparable))
     return Verdict(tuple(parts), tuple(of_stage.file for of_stage in curves.values()))
 
 
@@ -138,9 +132,9 @@ def closer_to_the_end(evidence: Evidence) -> Verdict:
 
 
 def _long_trainings(evidence: Evidence) -> Curves | None:
-    """Ten epochs of Adam and a thousand of SGD on all of MNIST, or None if neither run has them.
+    """The curves of ten epochs with Adam and of a thousand with SGD, on all of MNIST.
 
-    The exercise is preferred to the run on a GPU.
+    They come from the exercise, or else from the run on a GPU. None if neither has them.
     """
     whole = evidence.has_mnist and evidence.about("sgd")["images"] == MNIST_IMAGES
     candidates = [evidence.exercise("sgd")] if whole else []

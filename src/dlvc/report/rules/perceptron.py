@@ -7,11 +7,10 @@ from dataclasses import replace
 from dlvc.evidence.curves import Curves
 from dlvc.evidence.outs import Evidence
 from dlvc.report.statistics import above, number, percent, points, printed_curve
-from dlvc.report.verdict import Part, Verdict, rises, spread
+from dlvc.report.verdict import OFF, Part, Verdict, rises, spread
 
 SLOW = 0.01  # share of the loss per epoch
 EXPECTED = (0.10, 0.12)  # the accuracy that the lecture expects after 200 epochs
-OFF = "this exercise is off in this profile; `make run PROFILE=laptop` runs it"
 LECTURES_RATE = "rate 10"
 
 
@@ -38,8 +37,7 @@ def loss_falls(evidence: Evidence) -> Verdict:
                 "the losses are the printed ones",
                 curves,
                 "train_loss_lecture_scale",
-                evidence.printed["perceptron"]["train_loss_lecture_scale"],
-                number,
+                evidence.printed["perceptron"],
                 comparable=evidence.has_cifar10,
             ),
         ),
@@ -60,8 +58,7 @@ def after_twenty(evidence: Evidence) -> Verdict:
         "12.5 % of the training images are classified correctly",
         curves,
         "train_accuracy",
-        evidence.printed["perceptron"]["train_accuracy"],
-        percent,
+        evidence.printed["perceptron"],
         comparable=evidence.has_cifar10,
     )
     return Verdict((of_training, of_test), (curves.file,))

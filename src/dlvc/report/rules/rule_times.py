@@ -6,19 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from dlvc.evidence.curves import Curves, Numbers
-from dlvc.evidence.outs import Evidence
+from dlvc.evidence.curves import Curves, Numbers, of_same_seeds
+from dlvc.evidence.outs import TIMES, Evidence
 from dlvc.report.rules.update_rules import (
     PER_BATCH,
     PER_EPOCH,
     PER_SAMPLE,
-    of_same_seeds,
     printed_parts,
 )
 from dlvc.report.statistics import above, number, points, within
 from dlvc.report.verdict import NOT_COMPARABLE, Part, Verdict
 
-TIMES = "benchmarks/rules.json"
 CHANCE = 0.9  # the error before the first epoch
 SMALLEST = 5e-5  # half of one of 10,000 test images, because an error of 0 has no logarithm
 EPOCHS = 10

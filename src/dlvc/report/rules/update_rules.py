@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlvc.evidence.curves import Curves, Numbers
-from dlvc.evidence.outs import Evidence
-from dlvc.report.rules.perceptron import OFF
+from dlvc.evidence.curves import Curves, Numbers, of_same_seeds
+from dlvc.evidence.outs import MNIST_IMAGES, Evidence
 from dlvc.report.statistics import (
     FEWEST,
     above,
@@ -16,12 +15,11 @@ from dlvc.report.statistics import (
     printed_curve,
     within,
 )
-from dlvc.report.verdict import NOT_COMPARABLE, Part, Verdict
+from dlvc.report.verdict import NOT_COMPARABLE, OFF, Part, Verdict
 
 PER_EPOCH, PER_BATCH, PER_SAMPLE = (
     f"update_rules@{rule}" for rule in ("per_epoch", "per_batch", "per_sample")
 )
-IMAGES = 60_000  # of the lecture
 EQUAL = 0.01  # test accuracy
 TENTHS = 10
 
@@ -65,28 +63,15 @@ def printed_parts(evidence: Evidence, stage: str) -> tuple[Part, Part]:
             f"the {words} are the printed ones",
             evidence.curves(stage),
             metric,
-            evidence.printed[stage][metric],
-            show,
+            evidence.printed[stage],
             comparable=evidence.has_mnist,
         )
-        for metric, words, show in (
-            ("train_loss", "training losses", number),
-            ("test_accuracy", "test accuracies", percent),
+        for metric, words in (
+            ("train_loss", "training losses"),
+            ("test_accuracy", "test accuracies"),
         )
     )
     return losses, accuracies
-
-
-def of_same_seeds(*trainings: Curves) -> list[Curves]:
-    """The curves of the seeds that all of these trainings have, in the order of the seeds."""
-    seeds = set.intersection(*({curve.seed for curve in curves} for curves in trainings))
-    return [
-        Curves(
-            curves.file,
-            tuple(sorted((c for c in curves if c.seed in seeds), key=lambda curve: curve.seed)),
-        )
-        for curves in trainings
-    ]
 
 
 def equal_updates(evidence: Evidence) -> Verdict:
@@ -99,8 +84,8 @@ def equal_updates(evidence: Evidence) -> Verdict:
         reasons.append(NOT_COMPARABLE)
     elif not exercise.epochs:
         reasons.append(OFF)
-    elif images < IMAGES:
-        reasons.append(f"the exercise has {images:,} images, and the lecture {IMAGES:,}")
+    elif images < MNIST_IMAGES:
+        reasons.append(f"the exercise has {images:,} images, and the lecture {MNIST_IMAGES:,}")
     else:
         sources.append((exercise.of("per epoch"), exercise.of("per batch")))
     if evidence.gpu:
