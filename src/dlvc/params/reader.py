@@ -66,6 +66,21 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_portable(self) -> Params:
+        if self.runtime.reproducible == "portable":
+            if self.runtime.device == "cuda":
+                raise ValueError(
+                    "runtime.reproducible is portable, which a GPU is not; set runtime.device to "
+                    "cpu or auto, or reproducible to machine"
+                )
+            if self.runtime.compile:
+                raise ValueError(
+                    "runtime.compile is true, which makes machine code for this processor; set it "
+                    "to false, or runtime.reproducible to machine"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_paths_are_local(self) -> Params:
         # DVC would download from a URL and store the URL, with its password, in dvc.lock. `-S` uses
         # OmegaConf to change params.yaml. OmegaConf replaces ${...} by an environment variable, and

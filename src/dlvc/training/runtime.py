@@ -102,11 +102,6 @@ def prepare_runtime(settings: Settings) -> Runtime:
     device = torch.device(_choose_device(settings))
     if device.type == "cuda" and is_launched():
         device = _own_gpu()
-    if settings.compile and settings.reproducible == "portable":
-        raise UserError(
-            "params.yaml: runtime.compile is true, which makes machine code for this processor; "
-            "set it to false, or runtime.reproducible to machine"
-        )
     compiler = os.environ.get("CXX", "g++")
     if settings.compile and device.type == "cpu" and not shutil.which(compiler):
         raise UserError(
@@ -130,11 +125,6 @@ def prepare_runtime(settings: Settings) -> Runtime:
 def _choose_device(settings: Settings) -> str:
     """`cpu` or `cuda`, if it is available and compatible with runtime.reproducible."""
     portable = settings.reproducible == "portable"
-    if portable and settings.device == "cuda":
-        raise UserError(
-            "params.yaml: runtime.reproducible is portable, which a GPU is not; set runtime.device "
-            "to cpu or auto, or reproducible to machine"
-        )
     if portable and not can_pin_instructions():
         portable = False
         if local_rank() == 0:

@@ -155,6 +155,7 @@ WRONG_VALUES = [
     ("features.glcm.levels", "8", "is 8; allowed: 256"),
     ("optimizers.momentum.momentum", "1", "is 1; allowed: less than 1"),
     ("densenet.batch_size", "1", "is 1: batch normalisation needs at least 2"),
+    ("runtime.compile", "true", "is true, which makes machine code for this processor; set it to"),
     ("densenet.initialisation", "kaiming", "is 'kaiming'; allowed: 'lecture' or 'torchvision'"),
     ("runtime.device", "gpu", "is 'gpu'; allowed: 'auto', 'cpu' or 'cuda'"),
     ("data.digits.source", "cifar10", "is 'cifar10'; allowed: 'bundled', 'mnist' or 'folder'"),

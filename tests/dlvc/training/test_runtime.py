@@ -78,11 +78,6 @@ def test_a_gpu_that_is_not_there_is_a_clear_error():
         prepared(device="cuda")
 
 
-def test_what_is_compiled_for_this_processor_is_not_portable():
-    with pytest.raises(UserError, match=r"compile is true.* or runtime.reproducible to machine"):
-        prepared(compile=True, reproducible="portable")
-
-
 def test_compilation_without_a_compiler_is_a_clear_error(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(UserError, match=r"compile is true.* no-such-compiler is not found"):
