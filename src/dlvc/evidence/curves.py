@@ -97,3 +97,23 @@ def of_same_seeds(*trainings: Curves) -> list[Curves]:
         )
         for curves in trainings
     ]
+
+
+def at_best_rate(exercise: Curves, training: str) -> Curves:
+    """A training such as "SGD 10" at its best learning rate, from all seeds but the first one.
+
+    The first seed has chosen the rate (`Trainings.run_best`), so it does not judge. Trainings that
+    diverged, and so have fewer epochs than the longest one, are left out.
+    """
+    first = min((curve.seed for curve in exercise), default=None)
+    epochs = max(map(len, exercise), default=0)
+    return Curves(
+        exercise.file,
+        tuple(
+            curve
+            for curve in exercise
+            if curve.training.startswith(f"{training}, rate ")
+            and curve.seed != first
+            and len(curve) == epochs
+        ),
+    )

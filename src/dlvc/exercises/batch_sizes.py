@@ -13,18 +13,25 @@ from dlvc.training.optimizers import SGD, Adam
 
 
 def train(settings: BatchSizeExercise, trainings: Trainings) -> None:
-    """Train the MLP with both optimizers at several batch sizes, at each of their rates."""
+    """Train the MLP with both optimizers at several batch sizes.
+
+    At each batch size, each optimizer is trained at every rate from the first seed, and at the
+    best rate from the other seeds.
+    """
     for size in settings.batch_sizes:
         for name, optimizer, rates in (
             ("SGD", SGD, settings.sgd_learning_rates),
             ("Adam", Adam, settings.adam_learning_rates),
         ):
-            for rate in rates:
-                trainer = trainings.trainer(
-                    partial(MLP, trainings.classes),
-                    F.cross_entropy,
-                    partial(optimizer, learning_rate=rate),
-                    epochs=settings.epochs,
-                    batch_size=size,
-                )
-                trainings.run(f"{name} {size}, rate {rate:g}", trainer)
+            trainings.run_best(
+                {
+                    f"{name} {size}, rate {rate:g}": trainings.trainer(
+                        partial(MLP, trainings.classes),
+                        F.cross_entropy,
+                        partial(optimizer, learning_rate=rate),
+                        epochs=settings.epochs,
+                        batch_size=size,
+                    )
+                    for rate in rates
+                }
+            )

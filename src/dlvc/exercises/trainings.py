@@ -79,6 +79,24 @@ class Trainings:
         """Train from every seed; prints one line for each."""
         return [self._run(name, trainer, seed) for seed in self.seeds]
 
+    def run_best(self, trainers: Mapping[str, Trainer[Model]]) -> None:
+        """Train all from the first seed, and only the best one from the other seeds.
+
+        The best one has the highest test accuracy after its last epoch, among those that did not
+        diverge. `trainers` are given by name. Because the first seed chooses, only the others can
+        judge the chosen one.
+        """
+        first, *others = self.seeds
+        reached = {}
+        for name, trainer in trainers.items():
+            trained = self._run(name, trainer, first)
+            if {"training": name, "seed": first} not in self.diverged:
+                reached[name] = trained.curve[-1].test.accuracy
+        if reached:
+            best = max(reached, key=reached.__getitem__)
+            for seed in others:
+                self._run(best, trainers[best], seed)
+
     def _run(self, name: str, trainer: Trainer[Model], seed: int) -> Trained[Model]:
         curve: list[EpochResult] = []
         checkpoint_name = f"{self.stage}_{name.replace(' ', '_')}_seed_{seed}"

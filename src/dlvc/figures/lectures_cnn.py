@@ -84,7 +84,7 @@ def lenet(charts: Charts) -> list[Picture]:
                 f"{optimizer} at several learning rates. All rates have the first seed, and the "
                 "best one has the others.",
                 {
-                    name: name.replace(" ", ", rate ")
+                    name: name
                     for name in charts.trainings("lenet_sgd")
                     if name.startswith(optimizer)
                 },

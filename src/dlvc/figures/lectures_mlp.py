@@ -140,33 +140,32 @@ def optimizers(charts: Charts) -> list[Picture]:
 def _batch_sizes(charts: Charts) -> list[Picture]:
     """The last test accuracy over the learning rate, for each optimizer and batch size.
 
-    A rate at which a training diverged is left out.
+    These are the trainings of the first seed, without those that diverged.
     """
     exercise = charts.evidence.exercise("batch_sizes")
-    diverged = {one["training"] for one in charts.evidence.about("batch_sizes")["diverged"]}
-    reached: dict[str, dict[float, NDArray[np.float64]]] = {}
-    for name in sorted(charts.trainings("batch_sizes"), key=lambda name: name.split()[0]):
-        if name not in diverged:
-            training, rate = name.split(", rate ")  # such as "SGD 10, rate 0.1"
-            label = training.replace(" ", ", batch of ")
-            reached.setdefault(label, {})[float(rate)] = exercise.of(name).last("test_accuracy")
+    longest = max(map(len, exercise), default=0)
+    rates: dict[str, list[float]] = {}
+    reached: dict[str, list[float]] = {}
+    for curve in sorted(exercise, key=lambda curve: curve.training.split()[0]):
+        if curve.seed == exercise.curves[0].seed and len(curve) == longest:
+            training, rate = curve.training.split(", rate ")  # such as "SGD 10, rate 0.1"
+            rates.setdefault(training, []).append(float(rate))
+            reached.setdefault(training, []).append(float(curve["test_accuracy"][-1]))
     if not reached:
         return []
     bands = [
-        Band(label, np.array(list(by_rate)), np.stack(list(by_rate.values()), axis=1))
-        for label, by_rate in reached.items()
+        Band(name.replace(" ", ", batch of "), np.array(rates[name]), np.array([reached[name]]))
+        for name in reached
     ]
-    best = [
-        f"{band.label} {100 * band.y.mean(0).max():.1f} % at {band.x[band.y.mean(0).argmax()]:g}"
-        for band in bands
-    ]
+    best = [f"{one.label} {100 * one.y.max():.1f} % at {one.x[one.y.argmax()]:g}" for one in bands]
     figure = draw_bands(
         bands, xlabel="learning rate", ylabel=ACCURACY, percent=True, logarithmic=True
     )
-    epochs = f"{exercise.epochs} epoch" + "s" * (exercise.epochs > 1)
+    epochs = f"{longest} epoch" + "s" * (longest > 1)
     caption = (
         "Exercise: does SGD work better than Adam in small batches? The test accuracy of both "
-        f"optimizers after {epochs}, at several learning rates and numbers of images per batch."
+        f"optimizers after {epochs}, at several learning rates and numbers of images per batch, "
+        "from the first seed. The other seeds train at the best rate of each curve."
     )
     return [charts.figure(figure, caption, f"At the best rates: {', '.join(best)}.", EXERCISE)]
 

@@ -15,6 +15,7 @@ REFUTED = "does not hold"
 UNDECIDED = "undecided"
 UNTESTED = "not tested here"
 OFF = "this exercise is off in this profile; `make run PROFILE=laptop` runs it"
+NO_JUDGE = "no seed but the first one, which chooses the rates, has trained both optimizers"
 NOT_COMPARABLE = "its images or epochs are not the lecture's"
 
 

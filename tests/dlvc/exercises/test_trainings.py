@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -146,26 +148,29 @@ def test_lenet_keeps_its_kernels_from_before_and_after(digits):
     assert not np.array_equal(kernels[0, 0], kernels[1, 0])
 
 
-def test_lenets_other_seeds_use_the_best_rate_of_the_first(digits):
+@pytest.mark.parametrize(
+    ("exercise", "settings", "names"),
+    [
+        (lenet_sgd, partial(LeNetSGDExercise, batch_size=10), ("Adam", "SGD")),
+        (batch_sizes, partial(BatchSizeExercise, batch_sizes=[10]), ("Adam 10", "SGD 10")),
+    ],
+)
+def test_other_seeds_use_the_best_rate_of_the_first(digits, exercise, settings, names):
     digits.seeds = range(3, 6)
-    settings = LeNetSGDExercise(
-        **SHARED, epochs=2, batch_size=10, adam_learning_rates=[1e-9, 0.003, 1e30],
-        sgd_learning_rates=[1e-9, 0.3],
-    )  # fmt: skip
-    lenet_sgd.train(settings, digits)
+    rates = {"adam_learning_rates": [1e-9, 0.003, 1e30], "sgd_learning_rates": [1e-9, 0.3]}
+    exercise.train(settings(**SHARED, epochs=2, **rates), digits)
     seeds, last = {}, {}
     for row in digits.rows:
         name = row["training"]
         seeds.setdefault(name, set()).add(row["seed"])
         if row["epoch"] == 2 and row["seed"] == 3:
             last[name] = row["test_accuracy"]
-    assert set(seeds) >= {"Adam 1e-09", "Adam 0.003", "SGD 1e-09", "SGD 0.3"}
-    for optimizer in ("Adam", "SGD"):
-        of = [name for name in last if name.startswith(optimizer)]
+    for name in names:
+        assert last.keys() >= {f"{name}, rate 1e-09"}
+        of = [one for one in last if one.startswith(name)]
+        assert len(of) == 2  # Adam's largest rate diverges
         best = max(of, key=last.get)
-        assert {name: len(seeds[name]) for name in of} == {
-            name: 3 if name == best else 1 for name in of
-        }
+        assert {one: len(seeds[one]) for one in of} == {one: 3 if one == best else 1 for one in of}
 
 
 def test_an_optimizer_that_diverges_at_every_rate_has_no_best_one(digits):
@@ -174,8 +179,8 @@ def test_an_optimizer_that_diverges_at_every_rate_has_no_best_one(digits):
         **SHARED, epochs=2, batch_size=10, adam_learning_rates=[1e-4], sgd_learning_rates=[1e30]
     )
     lenet_sgd.train(settings, digits)
-    assert digits.diverged == [{"training": "SGD 1e+30", "seed": 3}]
-    assert {row["seed"] for row in digits.rows if row["training"] == "Adam 0.0001"} == {3, 4}
+    assert digits.diverged == [{"training": "SGD, rate 1e+30", "seed": 3}]
+    assert {row["seed"] for row in digits.rows if row["training"] == "Adam, rate 0.0001"} == {3, 4}
 
 
 def test_resnet_is_trained_on_photographs():

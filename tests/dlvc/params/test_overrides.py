@@ -90,7 +90,7 @@ def test_the_course_profile_is_as_lectured():
         "claims.per_sample.images": 60_000,
         "claims.batch_sizes.images": 60_000,
         "claims.batch_sizes.epochs": 3,
-        "claims.batch_sizes.seeds": 4,
+        "claims.batch_sizes.seeds": 6,
         "claims.momentum.images": 60_000,
         "claims.momentum.seeds": 5,
         "claims.lenet.epochs": 100,

@@ -197,10 +197,10 @@ def compared(made, adam, sgd, images=60_000):
     made.exercise(
         "lenet_sgd", images,
         **{
-            "Adam_0.0001": (1, ACCURACY, [[0.1] * np.shape(adam)[1]]),
-            "Adam_0.001": (1, ACCURACY, adam),
-            "SGD_0.1": (1, ACCURACY, sgd),
-            "SGD_0.01": (1, ACCURACY, [[0.1] * np.shape(sgd)[1]]),
+            "Adam,_rate_0p0001": (1, ACCURACY, [[0.1] * np.shape(adam)[1]]),
+            "Adam,_rate_0p001": (1, ACCURACY, adam),
+            "SGD,_rate_0p1": (1, ACCURACY, sgd),
+            "SGD,_rate_0p01": (1, ACCURACY, [[0.1] * np.shape(sgd)[1]]),
         },
     )  # fmt: skip
     return lenet.adam_or_sgd(made.evidence())
@@ -221,7 +221,7 @@ def test_29_5_the_same_time(made):
     found = compared(made, adam, adam - 0.2).parts
     assert "3 turns" in found[0].found
     assert "3 seeds" in found[1].found
-    assert "Adam 0.001 and SGD 0.1" in found[1].found
+    assert "Adam, rate 0.001 and SGD, rate 0.1" in found[1].found
 
 
 @pytest.mark.parametrize(
@@ -253,6 +253,6 @@ def test_29_5_a_seed_that_diverged_does_not_judge(made):
     compared(made, good, good)
     evidence = made.evidence()
     whole = evidence.exercise("lenet_sgd")
-    completed = [curve for curve in whole if (curve.training, curve.seed) != ("SGD 0.1", 3)]
+    completed = [curve for curve in whole if (curve.training, curve.seed) != ("SGD, rate 0.1", 3)]
     evidence._curves[whole.file] = Curves(whole.file, tuple(completed))
     assert "2 seeds" in lenet.adam_or_sgd(evidence).parts[1].found

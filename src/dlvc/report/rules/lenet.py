@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from dlvc.evidence.curves import Curves, of_same_seeds
+from dlvc.evidence.curves import Curves, at_best_rate, of_same_seeds
 from dlvc.evidence.outs import MNIST_IMAGES, TIMES, Evidence
 from dlvc.report.operators import explained_share, shares_of_random_kernels
 from dlvc.report.statistics import LEVEL, above, as_p, percent, points, printed_curve
-from dlvc.report.verdict import NOT_COMPARABLE, OFF, Part, Verdict, rises
+from dlvc.report.verdict import NO_JUDGE, NOT_COMPARABLE, OFF, Part, Verdict, rises
 
 EPOCHS = 10  # of the lecture
 FIRST_KERNELS = "results/lenet/conv1.npy"
@@ -185,35 +185,14 @@ def _faster_in_total(evidence: Evidence, exercise: Curves, ratio: float) -> Part
     if about["epochs"] < max(ADAM_EPOCHS, sgd_epochs):
         found = f"in the time of Adam's {ADAM_EPOCHS} epochs, SGD has {sgd_epochs:.1f}"
         return Part(statement, None, f"{found}, but the exercise has {about['epochs']}")
-    adam, sgd = of_same_seeds(
-        *(_judges(exercise, name, about["epochs"]) for name in ("Adam", "SGD"))
-    )
+    adam, sgd = of_same_seeds(*(at_best_rate(exercise, name) for name in ("Adam", "SGD")))
     if not (len(adam) and len(sgd)):
-        return Part(statement, None, "no seed but the first one has completed trainings of both")
+        return Part(statement, None, NO_JUDGE)
     by_sgd = [np.interp(sgd_epochs, curve["epoch"], curve["test_accuracy"]) for curve in sgd]
     ahead = adam.at("test_accuracy", ADAM_EPOCHS) - np.array(by_sgd)
     rates = " and ".join(curves.curves[0].training for curves in (adam, sgd))
     what = f"the mean test accuracy with Adam minus that with SGD after the same time ({rates})"
     return above(statement, ahead, 0.0, points, what)
-
-
-def _judges(exercise: Curves, optimizer: str, epochs: int) -> Curves:
-    """An optimizer's curves at its best rate, without the seed that chose it.
-
-    The exercise trains only the best rate from the other seeds. Trainings that diverged are left
-    out.
-    """
-    first = next(iter(exercise)).seed
-    return Curves(
-        exercise.file,
-        tuple(
-            curve
-            for curve in exercise
-            if curve.training.startswith(f"{optimizer} ")
-            and curve.seed != first
-            and len(curve) == epochs
-        ),
-    )
 
 
 def _if_comparable(part: Part, *, comparable: bool) -> Part:

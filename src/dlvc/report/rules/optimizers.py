@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from dlvc.evidence.curves import Curves, Numbers
+from dlvc.evidence.curves import Curves, Numbers, at_best_rate, of_same_seeds
 from dlvc.evidence.outs import MNIST_IMAGES, Evidence
 from dlvc.report.rules.perceptron import too_short
 from dlvc.report.statistics import above, percent, points, printed_curve
-from dlvc.report.verdict import OFF, Part, Verdict
+from dlvc.report.verdict import NO_JUDGE, OFF, Part, Verdict
 
 NAMES = {"adam": "Adam", "momentum": "momentum", "sgd": "SGD"}
 CLOSE = 0.005  # of accuracy
-NOT_TRAINED = "no rate is left at which both optimizers were trained from every seed"
 
 
 def order(evidence: Evidence) -> Verdict:
@@ -73,28 +72,23 @@ def thousand_epochs(evidence: Evidence) -> Verdict:
 def small_batches(evidence: Evidence) -> Verdict:
     """25-3: with batches of 10 to 16 images, SGD works better than Adam."""
     curves = evidence.exercise("batch_sizes")
-    ahead, found = {}, {}
-    for size in (10, 16, 100):
-        by_sgd, by_adam = (_at_best_rate(evidence, f"{name} {size}") for name in ("SGD", "Adam"))
-        if by_sgd is not None and by_adam is not None:
-            ahead[size] = by_sgd[1] - by_adam[1]
-            found[size] = f"SGD's rate is {by_sgd[0]} and Adam's {by_adam[0]}"
     parts = []
     for size in (10, 16):
         better = f"SGD works better than Adam with batches of {size}"
         matter = f"SGD's lead is larger with batches of {size} than with batches of 100"
+        both = [at_best_rate(curves, f"{name} {size}") for name in ("SGD", "Adam")]
+        (lead,) = _leads(curves, size)
         if not curves.epochs:
             parts.append(Part(better, None, OFF))
-        elif size not in ahead:
-            parts.append(Part(better, None, NOT_TRAINED))
-        elif not len(ahead[size]):
-            parts.append(Part(better, None, "the only seed chooses the rates, and none can judge"))
+        elif not len(lead):
+            parts.append(Part(better, None, NO_JUDGE))
         else:
-            part = above(better, ahead[size], 0, points, "SGD's lead")
-            parts.append(replace(part, found=f"{part.found}; {found[size]}"))
-            if 100 in ahead:
-                more = ahead[size] - ahead[100]
-                parts.append(above(matter, more, 0, points, "the difference of the leads"))
+            part = above(better, lead, 0, points, "SGD's lead")
+            rates = " and ".join(of.curves[0].training for of in both)
+            parts.append(replace(part, found=f"{part.found}; {rates}"))
+            small, large = _leads(curves, size, 100)
+            if len(small):
+                parts.append(above(matter, small - large, 0, points, "the difference of the leads"))
     return Verdict(tuple(parts), (curves.file,))
 
 
@@ -155,21 +149,13 @@ def _accuracy(curves: Curves) -> dict[int, float]:
     return {int(epoch): float(mean) for epoch, mean in zip(epochs, means, strict=True)}
 
 
-def _at_best_rate(evidence: Evidence, training: str) -> tuple[str, Numbers] | None:
-    """The best rate of a training such as "SGD 10", and the test accuracies `(seeds - 1,)` at it.
+def _leads(curves: Curves, *sizes: int) -> list[Numbers]:
+    """SGD's accuracy minus Adam's, both at their best rates, `(seeds,)` for each batch size.
 
-    The first seed chooses the rate, and the accuracies are those of the other seeds. A rate at
-    which a training diverged is left out. None if no rate is left.
+    The seeds are those that have all these trainings.
     """
-    curves = evidence.exercise("batch_sizes")
-    diverged = {one["training"] for one in evidence.about("batch_sizes")["diverged"]}
-    names = dict.fromkeys(curve.training for curve in curves)
-    accuracies = {
-        name: curves.of(name).last("test_accuracy")
-        for name in names
-        if name.startswith(f"{training}, rate ") and name not in diverged
-    }
-    if not accuracies:
-        return None
-    best = max(accuracies, key=lambda name: float(accuracies[name][0]))
-    return best.rpartition(" ")[2], accuracies[best][1:]
+    trainings = of_same_seeds(
+        *(at_best_rate(curves, f"{name} {size}") for size in sizes for name in ("SGD", "Adam"))
+    )
+    reached = [one.last("test_accuracy") for one in trainings]
+    return [sgd - adam for sgd, adam in zip(reached[::2], reached[1::2], strict=True)]
