@@ -54,6 +54,7 @@ RULES: Mapping[str, Callable[[Evidence], Verdict]] = MappingProxyType(
         "40-7": memory_and_time.time,
         "40-8": memory_and_time.activations,
         "40-9": memory_and_time.over_fitting,
+        "40-10": memory_and_time.generalization,
     }
 )
 

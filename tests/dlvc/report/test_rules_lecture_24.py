@@ -91,10 +91,14 @@ def test_24_1_the_rougher_curve_is_not_smooth(made):
 @pytest.mark.parametrize(
     ("claim", "stage", "good", "bad", "between"),
     [
-        ("24-2", PER_BATCH, [(2, 2.1), (2, 2.12)], [(2, 3), (2, 3.01)], [(2, 2.1), (2, 3)]),
+        (
+            "24-2", PER_BATCH,
+            [(2, 2.1)] * 4 + [(2, 2.12)], [(2, 3)] * 4 + [(2, 3.01)], [(2, 2.1), (2, 3)] * 3,
+        ),
         (
             "24-3", PER_SAMPLE,
-            [(1, 2, 60), (1, 2, 62)], [(1, 2, 12), (1, 2, 13)], [(1, 2, 20), (1, 2, 60)],
+            [(1, 2, 60)] * 4 + [(1, 2, 62)], [(1, 2, 12)] * 4 + [(1, 2, 13)],
+            [(1, 2, 20), (1, 2, 60)] * 3,
         ),
     ],
 )  # fmt: skip
@@ -102,9 +106,10 @@ def test_24_2_and_3_times_of_a_gpu_and_printed_values(made, claim, stage, good, 
     curves = printed(made, stage)
     made.training(stage, **curves)
     assert holds(made, claim) == [None, True, True]
-    assert "a GPU's times are needed" in verdict(made, claim).parts[0].found
-    times(made, good[0])  # one turn
+    assert "a GPU's times of 5 turns are needed" in verdict(made, claim).parts[0].found
+    times(made, *good[:4])
     assert holds(made, claim) == [None, True, True]
+    assert "; 4 gave " in verdict(made, claim).parts[0].found
     assert "docs/gpu/rules.json" in verdict(made, claim).files
     for turns, expected in ((good, True), (bad, False), (between, "?")):
         times(made, *turns)
@@ -120,10 +125,10 @@ def test_24_2_and_3_times_of_a_gpu_and_printed_values(made, claim, stage, good, 
 def test_24_2_the_ratio_of_each_turn_counts_and_not_that_of_the_means(made):
     """The machine is twice as slow in the second turn, for both rules."""
     made.training(PER_BATCH, **printed(made, PER_BATCH))
-    times(made, (2, 2.2), (4, 4.4))
+    times(made, (2, 2.2), (4, 4.4), (2, 2.2), (2, 2.2), (2, 2.2))
     part = verdict(made, "24-2").parts[0]
     assert part.holds is True
-    assert "the ratio on a GPU is 1.1 (95 % interval 1.1 to 1.1, 2 turns)" in part.found
+    assert "the ratio on a GPU is 1.1 (95 % interval 1.1 to 1.1, 5 turns)" in part.found
 
 
 def updates_exercise(made, difference, images=60_000, epochs=1200):
@@ -214,11 +219,11 @@ def test_24_5_time_to_ninety_six(made):
     made.training(PER_SAMPLE, test_accuracy=reaching([1] * 5, 0.96))
     assert verdict(made, "24-5").word == UNTESTED
     for seconds, expected in (((1, 2, 64), True), ((1, 2, 20), False), ((1, 2, 33), "?")):
-        times(made, seconds, seconds)  # a ratio of about 32, 10 and 16.5 over 4
+        times(made, *[seconds] * 5)  # a ratio of about 32, 10 and 16.5 over 4
         assert holds(made, "24-5") == [expected], seconds
-    times(made, (1, 2, 64))  # one turn
+    times(made, *[(1, 2, 64)] * 4)
     assert holds(made, "24-5") == [None]
-    times(made, (1, 2, 64), (1, 2, 64))
+    times(made, *[(1, 2, 64)] * 5)
     made.images("digits", real=False)
     assert holds(made, "24-5") == [None]
     made.images("digits", real=True)

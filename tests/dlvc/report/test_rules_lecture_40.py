@@ -114,6 +114,7 @@ def test_40_4_needs_losses_in_evaluation_mode(made):
     made.gpu("bfloat16", seed_40=rows(LECTURE))
     assert word(made, "40-4") == UNTESTED
     assert word(made, "40-9") == UNTESTED
+    assert word(made, "40-10") == UNTESTED
 
 
 def test_40_5_intensity_and_shade(made):
@@ -180,3 +181,12 @@ def test_40_9_the_training_accuracy_runs_away(made, trained, expected):
     made.gpu("bfloat16", seed_40=rows([0.60, 0.86], train_accuracy=trained))
     assert holds(made, "40-9") == [expected, None]  # not after ten epochs
     assert UNDECIDED not in word(made, "40-9")
+
+
+@pytest.mark.parametrize(("test", "expected"), [(0.7, True), (0.9, False)])
+def test_40_10_the_test_loss_comes_down_faster(made, test, expected):
+    losses = {"train_loss": [1.0, 0.2, 0.4], "test_loss": [1.4, 0.3, test]}  # 0.6 less
+    made.gpu("bfloat16", seed_40=rows([0.6, 0.7, 0.8], **losses))
+    assert holds(made, "40-10") == [expected, None]  # not after ten epochs
+    made.gpu("seeds", seed_41=rows([0.6, 0.7, 0.8], **(losses | {"test_loss": [1.4, 0.3, 0.9]})))
+    assert holds(made, "40-10")[0] is False  # for one of two seeds

@@ -96,3 +96,21 @@ def over_fitting(evidence: Evidence) -> Verdict:
     )
     part = Part(statement, bool((grown > 2 * errors).all()), found)
     return Verdict((part, *rest(evidence, curves)), (curves.file,))
+
+
+def generalization(evidence: Evidence) -> Verdict:
+    """40-10: the test loss comes down faster than the training loss."""
+    curves = training(evidence)
+    statement = "the test loss falls further than the training loss"
+    if gpu_run(evidence) is None or curves.epochs < 2:
+        return Verdict((Part(statement, None, NO_GPU),), (curves.file,))
+    by_test, by_train = (
+        (losses[:, 0] - losses[:, -1])
+        for losses in (curves.stack("test_loss"), curves.stack("train_loss_after"))
+    )
+    found = (
+        f"from the first epoch to epoch {curves.epochs}, the test loss falls by "
+        f"{by_test.mean():.3f} and the training loss by {by_train.mean():.3f}"
+    )
+    part = Part(statement, bool((by_test > by_train).all()), found)
+    return Verdict((part, *rest(evidence, curves)), (curves.file,))

@@ -20,6 +20,7 @@ from dlvc.report.verdict import NOT_COMPARABLE, Part, Verdict
 CHANCE = 0.9  # the error before the first epoch
 SMALLEST = 5e-5  # half of one of 10,000 test images, because an error of 0 has no logarithm
 EPOCHS = 10
+TURNS = 5  # in which the rules are timed
 
 
 def per_batch(evidence: Evidence) -> Verdict:
@@ -48,7 +49,7 @@ def time_ratio(
     ratios = ratios_on_gpu(evidence, rule, reference)
     lecture = evidence.times["lecture"]
     on_cpu = lecture[rule]["seconds"] / lecture[reference]["seconds"]
-    if len(ratios) < 2:
+    if len(ratios) < TURNS:
         part = Part(statement, None, needs_gpu(ratios))
     else:
         part = within(statement, ratios, bounds, number, "the ratio on a GPU", unit="turn")
@@ -65,10 +66,9 @@ def ratios_on_gpu(evidence: Evidence, rule: str, reference: str) -> Numbers:
 
 
 def needs_gpu(ratios: Numbers) -> str:
-    """Why fewer than two turns on a GPU do not decide."""
-    if len(ratios) == 0:
-        return "a GPU's times are needed"
-    return f"a GPU's times are needed from two turns or more, and one turn has {number(ratios[0])}"
+    """Why fewer than five turns on a GPU do not decide."""
+    needed = f"a GPU's times of {TURNS} turns are needed"
+    return f"{needed}; {len(ratios)} gave {number(ratios.mean())}" if len(ratios) else needed
 
 
 def files_of_times(evidence: Evidence) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def time_to_goal(evidence: Evidence) -> Verdict:
     slow, fast = epochs_to(singles, 0.96), epochs_to(batches, 0.96)
     if not evidence.has_mnist:
         part = Part(statement, None, NOT_COMPARABLE)
-    elif len(ratios) < 2:
+    elif len(ratios) < TURNS:
         part = Part(statement, None, needs_gpu(ratios))
     elif np.isnan(slow + fast).any():
         part = Part(statement, None, not_reached("96 %", slow, fast))
