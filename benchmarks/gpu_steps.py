@@ -48,6 +48,10 @@ WARM_UP, UPDATES, SECONDS = 10, 100, 3  # of a measurement of speed: at most
 # Between a CPU and a GPU. The order of summation alone changes this gradient by half a per cent.
 LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 2e-2
 PARTS = ("train", "test")
+MODELS = {
+    "DenseNet-121": densenet121, "ResNet-18": resnet18, "ResNet-34": resnet34,
+    "ResNet-50": resnet50, "VGG-16": vgg16,
+}  # fmt: skip
 LAST, CONTIGUOUS = torch.channels_last, torch.contiguous_format
 Row = Mapping[str, Any]
 Units = Iterator[tuple[str, Callable[[], Iterator[Row]]]]
@@ -251,17 +255,31 @@ def images_per_second(
     setting: Setting, precision: str, memory_format: torch.memory_format, mode: str, batch: int
 ) -> Iterator[Row]:
     """The images a second in training, and their share of the measured rate in bfloat16."""
-    train, _ = setting.photographs
     model = setting.runtime(precision, memory_format).prepare(
         init_model(partial(DenseNet121, setting.size), 40)
     )
+    rate = training_rate(setting, model, F.nll_loss, mode, batch)
+    row: dict[str, Any] = {"images_per_second": rate, "seconds_for_50000": 50_000 / rate}
+    machine = read_json(setting.out / "machine.json")
+    if "bfloat16_operations_per_second" in machine:
+        row["share_of_bfloat16_rate"] = (
+            rate * machine["operations_per_image"] / machine["bfloat16_operations_per_second"]
+        )
+    yield row
+
+
+def training_rate(
+    setting: Setting, model: nn.Module, loss_function: LossFunction, mode: str, batch: int
+) -> float:
+    """The images a second in training, without the first updates."""
+    train, _ = setting.photographs
     warm_up, most = (1, 2) if setting.small else (WARM_UP, UPDATES)
     chosen = torch.arange((warm_up + most) * batch, device=setting.device) % len(train)
     samples = Samples(train.images[chosen], train.labels[chosen])
     epoch, state = epoch_in(mode), EpochState.sequential(samples, batch)
     optimizer = Adam(model.parameters(), RATE)
     began, seconds = time.perf_counter(), 0.0
-    for _ in epoch(model, F.nll_loss, optimizer, samples, state):
+    for _ in epoch(model, loss_function, optimizer, samples, state):
         if state.batch_index == warm_up:
             setting.synchronize()
             began = time.perf_counter()
@@ -270,14 +288,7 @@ def images_per_second(
             seconds = time.perf_counter() - began
             if seconds > SECONDS:
                 break
-    rate = (state.batch_index - warm_up) * batch / seconds
-    row: dict[str, Any] = {"images_per_second": rate, "seconds_for_50000": 50_000 / rate}
-    machine = read_json(setting.out / "machine.json")
-    if "bfloat16_operations_per_second" in machine:
-        row["share_of_bfloat16_rate"] = (
-            rate * machine["operations_per_image"] / machine["bfloat16_operations_per_second"]
-        )
-    yield row
+    return (state.batch_index - warm_up) * batch / seconds
 
 
 def epoch_in(mode: str) -> Callable[..., Iterator[None]]:
@@ -432,11 +443,8 @@ def train_photographs(
 
 
 def memory(setting: Setting) -> Units:
-    """The memory and the time of updates in float32, for each model (claims 40-6 to 40-8)."""
-    for name, model_fn in {
-        "DenseNet-121": densenet121, "ResNet-18": resnet18, "ResNet-34": resnet34,
-        "ResNet-50": resnet50, "VGG-16": vgg16,
-    }.items():  # fmt: skip
+    """The memory and the time of updates in float32, for each model (claims 40-6 and 40-8)."""
+    for name, model_fn in MODELS.items():
         yield name, partial(cost_of_update, setting, name, model_fn)
 
 
@@ -474,6 +482,25 @@ def cost_of_update(
         row["peak_memory"] = torch.cuda.max_memory_allocated()
         row["seconds_of_update"] = float(np.median(seconds[WARM_UP:]))
     yield row
+
+
+def models(setting: Setting) -> Units:
+    """The time of an update in float32, for each model in turns (claim 40-7).
+
+    A CUDA graph launches all kernels of an update at once. With eager updates, a fast GPU would
+    wait for the CPU, and for small kernels the time would be that of their launches.
+    """
+    for turn in range(1 if setting.small else 3):
+        for name, model_fn in MODELS.items():
+            yield f"turn {turn + 1}, {name}", partial(time_of_update, setting, model_fn)
+
+
+def time_of_update(setting: Setting, model_fn: Callable[[], nn.Module]) -> Iterator[Row]:
+    """The seconds of an update of one model with the lecture's batch size."""
+    mode = "graph" if setting.device.type == "cuda" else "eager"
+    model = setting.runtime("float32").prepare(init_model(model_fn, 40))
+    rate = training_rate(setting, model, F.cross_entropy, mode, BATCH)
+    yield {"mode": mode, "seconds_of_update": BATCH / rate}
 
 
 def rules(setting: Setting) -> Units:

@@ -109,7 +109,7 @@ def test_every_step_runs_in_small(images: Path, tmp_path: Path):
     assert [row["epoch"] for row in rows["bfloat16"]["seed 40"]] == [1, 2]
     assert rows["float32"]["seed 40"][0]["seconds"] > 0
     assert np.load(out / "bfloat16_conv0_seed40.npy").shape == (2, 64, 7, 7, 3)
-    assert len(rows["memory"]) == 5
+    assert len(rows["memory"]) == len(rows["models"]) == 5
     assert len(rows["rules"]) == 3
     assert len(rows["updates"]) == 6
     assert list(rows["sgd"]) == ["Adam, seed 25", "SGD, seed 25"]

@@ -48,23 +48,21 @@ class GpuRun:
 
     def lecture_densenet(self) -> Curves:
         """Lecture 40's training, from each seed that has as many epochs as the longest one."""
-        curves = [*self.curves("bfloat16"), *self.curves("seeds")]
-        most = max(map(len, curves), default=0)
-        longest = tuple(curve for curve in curves if len(curve) == most)
-        return Curves(self.file("bfloat16"), longest)
+        curves = (*self.curves("bfloat16"), *self.curves("seeds"))
+        return Curves(self.file("bfloat16"), curves).complete()
 
-    def seconds_of_rules(self, rules: Sequence[str]) -> dict[str, Numbers]:
-        """The seconds of an epoch by each of lecture 24's rules, `(turns,)`.
+    def turns(self, step: str, column: str, names: Sequence[str]) -> dict[str, Numbers]:
+        """What was measured in each turn, `(turns,)` by name; the units are `turn 1, NAME`.
 
-        Only the turns in which all of these rules were completed count.
+        Only the turns in which all of these names were completed count.
         """
         turns: dict[str, dict[str, float]] = {}
-        for unit, result in self._units("rules").items():
-            turn, _, rule = unit.partition(", ")  # such as `turn 1, per_epoch`
+        for unit, result in self._units(step).items():
+            turn, _, name = unit.partition(", ")
             if result["ended"] == COMPLETE:
-                turns.setdefault(turn, {})[rule] = result["rows"][0]["seconds_of_epoch"]
-        whole = [times for times in turns.values() if times.keys() >= set(rules)]
-        return {rule: np.array([times[rule] for times in whole]) for rule in rules}
+                turns.setdefault(turn, {})[name] = result["rows"][0][column]
+        whole = [measured for measured in turns.values() if measured.keys() >= set(names)]
+        return {name: np.array([measured[name] for measured in whole]) for name in names}
 
     def memory(self) -> dict[str, Mapping[str, Any]]:
         """The rows of the step `memory` by model."""

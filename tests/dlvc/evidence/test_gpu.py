@@ -67,7 +67,7 @@ def test_only_turns_that_have_every_rule_count(folder):
     units = turn(1, "per_epoch", 2) | turn(1, "per_batch", 3) | turn(2, "per_epoch", 4)
     units |= turn(2, "per_batch", 5, ended="stopped") | turn(3, "per_batch", 6)
     write_json(folder / "rules.json", units)
-    found = read_gpu_run(folder).seconds_of_rules(["per_epoch", "per_batch"])
+    found = read_gpu_run(folder).turns("rules", "seconds_of_epoch", ["per_epoch", "per_batch"])
     assert {rule: list(seconds) for rule, seconds in found.items()} == {
         "per_epoch": [2],
         "per_batch": [3],

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from dlvc.evidence.outs import Evidence
-from dlvc.report.rules.densenet import COPIES, LARGER, MODELS, NO_GPU, gpu_run, rest, training
-from dlvc.report.statistics import points
+from dlvc.report.rules.densenet import (
+    COPIES,
+    LARGER,
+    MODELS,
+    NO_GPU,
+    NOT_EVALUATED,
+    evaluated,
+    rest,
+)
+from dlvc.report.statistics import above, number, points
 from dlvc.report.verdict import Part, Verdict
 
 
@@ -14,52 +22,67 @@ def memory(evidence: Evidence) -> Verdict:
     """40-6: with fewer parameters, batches of 32 images fit into the memory."""
     batch = evidence.params["costs.batch_size"]
     size = evidence.params["costs.image_size"]
-    models = {name: evidence.models[name] for name in ("DenseNet-121", "VGG-16")}
-    parameters = {name: COPIES * int(row["parameter_bytes"]) for name, row in models.items()}
-    activations = {name: int(row["activation_bytes"]) for name, row in models.items()}
+    names = ("DenseNet-121", "VGG-16")
+    models = [evidence.models[name] for name in names]
+    of_parameters = np.array([COPIES * int(row["parameter_bytes"]) for row in models])
     measured = evidence.gpu.memory() if evidence.gpu else {}
-    if measured:
-        totals = {name: int(measured[name]["peak_memory"]) for name in models}
-    else:
-        totals = {name: parameters[name] + batch * activations[name] for name in models}
-    how = f"measured on {evidence.gpu.card}" if evidence.gpu and measured else "counted"
-    ours, theirs = totals.values()
-    saved = parameters["VGG-16"] - parameters["DenseNet-121"]
-    added = activations["DenseNet-121"] - activations["VGG-16"]
-    found = (
-        f"for batches of {batch} at {size} px, DenseNet-121 needs {ours / 1e9:.2f} GB and VGG-16 "
-        f"{theirs / 1e9:.2f} GB ({how})"
-    )
-    parts = [Part("DenseNet-121 needs less memory than VGG-16", ours < theirs, found)]
-    reason = f"parameters, gradients and Adam's means save {saved / 1e9:.2f} GB"
-    if added > 0:
-        reason += (
-            f", and activations take {added / 1e6:.0f} MB more per image, so by our count the "
-            f"advantage ends at batches of {saved // added + 1}"
+    if evidence.gpu and measured.keys() >= set(names):
+        kept, total = (
+            np.array([int(measured[name][column]) for name in names])
+            for column in ("activation_memory", "peak_memory")
         )
-    statement = "this is because it has fewer parameters"
-    parts.append(Part(statement, ours < theirs and saved >= (theirs - ours) / 2, reason))
-    files = (MODELS, *([evidence.gpu.file("memory")] if evidence.gpu else []))
-    return Verdict(tuple(parts), files)
+        how, file = f"measured on {evidence.gpu.card}", evidence.gpu.file("memory")
+    else:
+        kept = np.array([batch * int(row["activation_bytes"]) for row in models])
+        total, how, file = of_parameters + kept, "counted", MODELS
+    ours, theirs = total / 1e9
+    found = (
+        f"for batches of {batch} at {size} px, DenseNet-121 needs {ours:.2f} GB and VGG-16 "
+        f"{theirs:.2f} GB ({how})"
+    )
+    fewer, activations, other = (
+        (vgg - densenet) / 1e9
+        for densenet, vgg in (of_parameters, kept, total - of_parameters - kept)
+    )
+    reason = (
+        f"of the difference of {theirs - ours:.2f} GB, parameters, gradients and Adam's means make "
+        f"up {fewer:+.2f} GB, activations {activations:+.2f} GB, and other memory, most of it "
+        f"temporary, {other:+.2f} GB"
+    )
+    return Verdict(
+        (
+            Part("DenseNet-121 needs less memory than VGG-16", bool(ours < theirs), found),
+            Part(
+                "this is because it has fewer parameters",
+                bool(ours < theirs and fewer >= (theirs - ours) / 2),
+                reason,
+            ),
+        ),
+        tuple(dict.fromkeys((MODELS, file))),
+    )
 
 
 def time(evidence: Evidence) -> Verdict:
     """40-7: with fewer parameters, an epoch takes less time."""
-    measured = evidence.gpu.memory() if evidence.gpu else {}
-    if evidence.gpu is None or not measured:
-        return Verdict((Part("an epoch takes less time", None, NO_GPU),), (MODELS,))
-    seconds = {name: float(row["seconds_of_update"]) for name, row in measured.items()}
+    names = ["DenseNet-121", *LARGER]
+    seconds = evidence.gpu.turns("models", "seconds_of_update", names) if evidence.gpu else {}
+    if evidence.gpu is None or not len(seconds["DenseNet-121"]):
+        reason = "not yet run" if evidence.gpu else NO_GPU
+        return Verdict((Part("an epoch takes less time", None, reason),), (MODELS,))
     ours = seconds["DenseNet-121"]
     parts = [
-        Part(
+        above(
             f"an update takes less time than with {name}",
-            ours < seconds[name],
-            f"{1000 * ours:.0f} ms, compared with {1000 * seconds[name]:.0f} ms in float32 on "
-            f"{evidence.gpu.card}",
+            seconds[name] / ours,
+            1,
+            number,
+            f"{name}'s time over DenseNet-121's ({1000 * seconds[name].mean():.0f} and "
+            f"{1000 * ours.mean():.0f} ms in float32 on {evidence.gpu.card})",
+            unit="turn",
         )
         for name in LARGER
     ]
-    return Verdict(tuple(parts), (evidence.gpu.file("memory"),))
+    return Verdict(tuple(parts), (evidence.gpu.file("models"),))
 
 
 def activations(evidence: Evidence) -> Verdict:
@@ -79,10 +102,10 @@ def activations(evidence: Evidence) -> Verdict:
 
 def over_fitting(evidence: Evidence) -> Verdict:
     """40-9: the training accuracy becomes high, and the test accuracy does not follow."""
-    curves = training(evidence)
+    curves = evaluated(evidence)
     statement = "the difference between training and test accuracy grows"
-    if gpu_run(evidence) is None or curves.epochs < 2:
-        return Verdict((Part(statement, None, NO_GPU),), (curves.file,))
+    if curves.epochs < 2:
+        return Verdict((Part(statement, None, NOT_EVALUATED),), (curves.file,))
     images = evidence.images("photos")["test"]["images"]
     accuracies = np.stack([curves.stack("train_accuracy_after"), curves.stack("test_accuracy")])
     ends = accuracies[:, :, [0, -1]]  # training or test, seeds, first or last epoch
@@ -100,10 +123,10 @@ def over_fitting(evidence: Evidence) -> Verdict:
 
 def generalization(evidence: Evidence) -> Verdict:
     """40-10: the test loss comes down faster than the training loss."""
-    curves = training(evidence)
+    curves = evaluated(evidence)
     statement = "the test loss falls further than the training loss"
-    if gpu_run(evidence) is None or curves.epochs < 2:
-        return Verdict((Part(statement, None, NO_GPU),), (curves.file,))
+    if curves.epochs < 2:
+        return Verdict((Part(statement, None, NOT_EVALUATED),), (curves.file,))
     by_test, by_train = (
         (losses[:, 0] - losses[:, -1])
         for losses in (curves.stack("test_loss"), curves.stack("train_loss_after"))

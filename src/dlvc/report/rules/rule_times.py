@@ -60,7 +60,7 @@ def ratios_on_gpu(evidence: Evidence, rule: str, reference: str) -> Numbers:
     """The ratio of two rules' times in each turn on a GPU, `(turns,)`; empty without a GPU."""
     if evidence.gpu is None:
         return np.array([])
-    seconds = evidence.gpu.seconds_of_rules([rule, reference])
+    seconds = evidence.gpu.turns("rules", "seconds_of_epoch", [rule, reference])
     ratios: Numbers = seconds[rule] / seconds[reference]
     return ratios
 
