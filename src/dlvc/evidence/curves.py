@@ -53,6 +53,11 @@ class Curves:
         selected = (curve for curve in self.curves if curve.training == training)
         return Curves(self.file, tuple(selected))
 
+    def complete(self) -> Curves:
+        """The curves with as many epochs as the longest one. A training that diverged has fewer."""
+        most = max(map(len, self.curves), default=0)
+        return Curves(self.file, tuple(curve for curve in self.curves if len(curve) == most))
+
     def at(self, column: str, epoch: int) -> Numbers:
         """A column after an epoch, `(seeds,)`. Epochs are counted from 1; -1 is the last one."""
         index = epoch - 1 if epoch > 0 else epoch
@@ -103,17 +108,12 @@ def at_best_rate(exercise: Curves, training: str) -> Curves:
     """A training such as "SGD 10" at its best learning rate, from all seeds but the first one.
 
     The first seed has chosen the rate (`Trainings.run_best`), so it does not judge. Trainings that
-    diverged, and so have fewer epochs than the longest one, are left out.
+    diverged are left out.
     """
     first = min((curve.seed for curve in exercise), default=None)
-    epochs = max(map(len, exercise), default=0)
-    return Curves(
-        exercise.file,
-        tuple(
-            curve
-            for curve in exercise
-            if curve.training.startswith(f"{training}, rate ")
-            and curve.seed != first
-            and len(curve) == epochs
-        ),
+    others = (
+        curve
+        for curve in exercise.complete()
+        if curve.training.startswith(f"{training}, rate ") and curve.seed != first
     )
+    return Curves(exercise.file, tuple(others))

@@ -142,12 +142,11 @@ def _batch_sizes(charts: Charts) -> list[Picture]:
 
     These are the trainings of the first seed, without those that diverged.
     """
-    exercise = charts.evidence.exercise("batch_sizes")
-    longest = max(map(len, exercise), default=0)
+    exercise = charts.evidence.exercise("batch_sizes").complete()
     rates: dict[str, list[float]] = {}
     reached: dict[str, list[float]] = {}
     for curve in sorted(exercise, key=lambda curve: curve.training.split()[0]):
-        if curve.seed == exercise.curves[0].seed and len(curve) == longest:
+        if curve.seed == exercise.curves[0].seed:
             training, rate = curve.training.split(", rate ")  # such as "SGD 10, rate 0.1"
             rates.setdefault(training, []).append(float(rate))
             reached.setdefault(training, []).append(float(curve["test_accuracy"][-1]))
@@ -161,7 +160,7 @@ def _batch_sizes(charts: Charts) -> list[Picture]:
     figure = draw_bands(
         bands, xlabel="learning rate", ylabel=ACCURACY, percent=True, logarithmic=True
     )
-    epochs = f"{longest} epoch" + "s" * (longest > 1)
+    epochs = f"{exercise.epochs} epoch" + "s" * (exercise.epochs > 1)
     caption = (
         "Exercise: does SGD work better than Adam in small batches? The test accuracy of both "
         f"optimizers after {epochs}, at several learning rates and numbers of images per batch, "

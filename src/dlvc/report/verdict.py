@@ -47,26 +47,27 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The verdict in words. Only the parts that are decided count.
+        """The verdict in words. Parts that are not tested do not count.
 
         >>> Verdict((Part("falls", True, ""), Part("to 46 %", None, "")), ()).word
         'holds'
         >>> Verdict((Part("falls", True, ""), Part("to 46 %", False, "")), ()).word
         'holds in part'
+        >>> Verdict((Part("falls", True, ""), Part("to 46 %", None, "", True)), ()).word
+        'undecided'
         """
-        tested = [part.holds for part in self.parts if part.holds is not None]
-        if not tested:
-            is_undecided = any(part.is_undecided for part in self.parts)
-            return UNDECIDED if is_undecided else UNTESTED
-        if all(tested):
-            return HOLDS
-        return IN_PART if any(tested) else REFUTED
+        decided = [part.holds for part in self.parts if part.holds is not None]
+        if False in decided:
+            return IN_PART if True in decided else REFUTED
+        if any(part.is_undecided for part in self.parts):
+            return UNDECIDED
+        return HOLDS if decided else UNTESTED
 
     @property
     def is_partly_untested(self) -> bool:
-        """Whether some parts are decided here and others are not."""
-        decided = [part.holds is not None for part in self.parts]
-        return any(decided) and not all(decided)
+        """Whether some parts are tested here and others are not."""
+        tested = [part.holds is not None or part.is_undecided for part in self.parts]
+        return any(tested) and not all(tested)
 
 
 def spread(values: Numbers) -> str:

@@ -17,7 +17,7 @@ from tests.dlvc.report.made_up import verdict
 PER_EPOCH, PER_BATCH, PER_SAMPLE = (
     f"update_rules@{rule}" for rule in ("per_epoch", "per_batch", "per_sample")
 )
-SEEDS = np.linspace(-1, 1, 5)[:, None]  # times a scale: the offsets of five seeds
+SEEDS = np.linspace(-1, 1, 10)[:, None]  # times a scale: the offsets of ten seeds
 N = 1000  # test images in the tests of 24-7
 
 
@@ -30,7 +30,7 @@ def holds(made, claim):
 
 
 def printed(made, stage, epochs=10):
-    """Losses and accuracies of five seeds around the lecture's values, by the name of a column."""
+    """Losses and accuracies of ten seeds around the lecture's values, by the name of a column."""
     curves = {}
     for metric, scale in (("train_loss", 0.001), ("test_accuracy", 0.002)):
         values = made.evidence().printed[stage][metric]

@@ -13,7 +13,7 @@ STAGES = ("adam", "momentum", "sgd")
 BETTER, WORSE = (0.9, 0.97), (0.95, 0.6)  # accuracies at two rates
 
 
-def optimizers(made, last, seeds=3, epochs=10, spread=0.001):
+def optimizers(made, last, seeds=10, epochs=10, spread=0.001):
     """Curves with the lecture's values in epochs 1 and 2, and the accuracies `last` after that."""
     printed = made.evidence().printed
     for name, reached in zip(STAGES, last, strict=True):
@@ -21,7 +21,7 @@ def optimizers(made, last, seeds=3, epochs=10, spread=0.001):
         for metric, end in (("train_loss", 0.1), ("test_accuracy", reached)):
             values = printed[f"optimizers@{name}"][metric]
             path = np.array([values[1], values[2], *[end] * 8])[:epochs]
-            curves[metric] = path + spread * STEPS[:seeds, None]
+            curves[metric] = path + spread * np.linspace(-1, 1, seeds)[:, None]
         made.training(f"optimizers@{name}", **curves)
 
 
@@ -37,7 +37,7 @@ def test_25_1_the_order_and_the_printed_curves(made):
 
 
 def test_25_1_each_seed_is_compared_with_the_next_one_of_the_other_optimizer(made):
-    optimizers(made, (0.96, 0.9, 0.7))
+    optimizers(made, (0.96, 0.9, 0.7), seeds=3)
     momentum = 0.2 + 0.1 * STEPS
 
     def ten_epochs(accuracies):
@@ -54,7 +54,7 @@ def test_25_1_each_seed_is_compared_with_the_next_one_of_the_other_optimizer(mad
 
 
 def test_25_1_a_printed_value_outside_of_its_interval_refutes_its_curve(made):
-    optimizers(made, (0.96, 0.9, 0.7))
+    optimizers(made, (0.96, 0.9, 0.7), seeds=3)
     printed = made.evidence().printed["optimizers@adam"]["train_loss"]
     away = np.array([[printed[1], printed[2] + 0.03, *[0.1] * 8]]) + 0.001 * STEPS[:, None]
     made.training("optimizers@adam", train_loss=away, test_accuracy=np.full((3, 10), 0.9))
@@ -175,7 +175,7 @@ def test_25_3_both_at_their_best_rates(made):
 def test_25_3_a_lead_that_batches_of_100_have_too(made):
     made.exercise("batch_sizes", **batches((BETTER, BETTER, BETTER), (WORSE, WORSE, WORSE)))
     assert marks(made, "25-3") == "✓?✓?"
-    assert word(made, "25-3") == HOLDS
+    assert word(made, "25-3") == UNDECIDED
 
 
 def test_25_3_the_first_seed_chooses_and_the_others_judge(made):

@@ -94,11 +94,11 @@ def small_batches(evidence: Evidence) -> Verdict:
 
 def momentum_or_rate(evidence: Evidence) -> Verdict:
     """25-4: momentum helps SGD more than a larger learning rate does."""
-    curves = evidence.exercise("momentum")
+    curves = evidence.exercise("momentum").complete()
     statement = "momentum is more than 0.5 points ahead of SGD at ten times the rate"
     if not curves.epochs:
         return Verdict((Part(statement, None, OFF),), (curves.file,))
-    momentum, larger = curves.of("momentum"), curves.of("larger rate")
+    momentum, larger = of_same_seeds(curves.of("momentum"), curves.of("larger rate"))
     lead = momentum.last("test_accuracy") - larger.last("test_accuracy")
     part = above(statement, lead, CLOSE, points, "its lead")
     apart = np.abs(momentum.stack("test_accuracy") - larger.stack("test_accuracy")).max()

@@ -74,8 +74,6 @@ def after_two_hundred(evidence: Evidence) -> Verdict:
         return Verdict((Part(statement, None, found),), (curves.file,))
     reached = curves.at("test_accuracy", 200)
     beyond = f"the mean is {points(reached.mean() - most)} from 12 %"
-    if curves.epochs >= 2000:
-        beyond += f"; after 2,000 epochs, we measure {spread(curves.at('test_accuracy', 2000))}"
     if evidence.has_cifar10:
         part = above(statement, reached, least, percent, "the test accuracy")
     else:

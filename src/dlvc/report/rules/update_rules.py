@@ -143,33 +143,46 @@ def jitter(evidence: Evidence) -> Verdict:
         f"results/update_rules/{rule}/update_losses.npy" for rule in ("per_sample", "per_batch")
     ]
     size = evidence.params["update_rules.per_batch.batch_size"]
-    last = []
-    for file, stage in zip(files, (PER_SAMPLE, PER_BATCH), strict=True):
-        losses = np.asarray(evidence.array(file), dtype=np.float64)
-        last.append(losses[-(len(losses) // evidence.curves(stage).epochs) :])
-    singles, batches = last
+    singles, batches = (np.asarray(evidence.array(file), dtype=np.float64) for file in files)
     means = singles[: len(singles) // size * size].reshape(-1, size).mean(axis=1)
     statement = f"means of {size} losses per sample are more jittery than losses per batch"
-    if min(len(means), len(batches)) < 2 * TENTHS:
-        found = f"a tenth of the last epoch has fewer than two batches of {size} images"
+    of_singles, of_batches = (
+        tenths(losses, evidence.curves(stage).epochs)
+        for losses, stage in ((means, PER_SAMPLE), (batches, PER_BATCH))
+    )
+    if min(len(tenth) for tenth in (*of_singles, *of_batches)) < 2:
+        found = f"a tenth of an epoch has fewer than two batches of {size} images"
         return Verdict((Part(statement, None, found),), tuple(files))
-    per_sample, per_batch = jitters(means), jitters(batches)
+    last = of_batches[-TENTHS:]
+    level = np.array([tenth.mean() for tenth in of_singles])
+    nearest = [of_singles[int(np.abs(level - tenth.mean()).argmin())] for tenth in last]
+    per_sample, per_batch = (
+        np.array([jitter_of(one) for one in group]) for group in (nearest, last)
+    )
     part = above(
         statement,
         per_sample - per_batch,
         0,
         number,
-        f"the jitter per sample ({number(per_sample.mean())}) minus that per batch "
-        f"({number(per_batch.mean())})",
+        f"at the same mean loss, the jitter per sample ({number(per_sample.mean())}) minus that "
+        f"per batch ({number(per_batch.mean())})",
         unit="tenth",
     )
     return Verdict((part,), tuple(files))
 
 
-def jitters(losses: Numbers) -> Numbers:
-    """The mean step from one loss to the next over the mean loss, in each tenth: `(10,)`."""
-    tenths = np.array_split(losses, TENTHS)
-    return np.array([np.abs(np.diff(tenth)).mean() / tenth.mean() for tenth in tenths])
+def tenths(losses: Numbers, epochs: int) -> list[Numbers]:
+    """The losses of all updates, divided into ten parts per epoch."""
+    return np.array_split(losses, epochs * TENTHS)
+
+
+def jitter_of(losses: Numbers) -> float:
+    """The mean step from one loss to the next, over the mean loss.
+
+    >>> jitter_of(np.array([1.0, 3.0, 1.0, 3.0]))
+    1.0
+    """
+    return float(np.abs(np.diff(losses)).mean() / losses.mean())
 
 
 def lower_rate(evidence: Evidence) -> Verdict:
