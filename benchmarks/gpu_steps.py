@@ -443,7 +443,7 @@ def train_photographs(
 
 
 def memory(setting: Setting) -> Units:
-    """The memory and the time of updates in float32, for each model (claims 40-6 and 40-8)."""
+    """The memory and the time of updates in float32, for each model (claim 40-6)."""
     for name, model_fn in MODELS.items():
         yield name, partial(cost_of_update, setting, name, model_fn)
 

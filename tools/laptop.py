@@ -106,11 +106,18 @@ def accuracies(project: Path) -> str:
 
 
 def counts(run: Published) -> str:
-    """The claims of each lecture by verdict, as a table in Markdown."""
+    """The claims of each lecture by verdict, as a table in Markdown.
+
+    A star marks a claim of which some parts are not tested.
+    """
     rows = []
     for lecture in read_lectures(LECTURES):
         claims = [
-            ", ".join(claim.id for claim in lecture.claims if run.verdicts[claim.id].word == word)
+            ", ".join(
+                claim.id + "\\*" * run.verdicts[claim.id].is_partly_untested
+                for claim in lecture.claims
+                if run.verdicts[claim.id].word == word
+            )
             for word in WORDS
         ]
         rows.append((str(int(lecture.number)), *claims))
