@@ -36,8 +36,8 @@ plots: $(READY)  ## draw all curves and kernels into dvc_plots/index.html; works
 
 experiments: $(READY)  ## what each `dvc exp run` changed, and its test accuracies
 	@dvc exp show --only-changed --drop '(?!.*test_accuracy).*/|.*[.](yaml|json)$$|Created|State|Executor|results$$|figures$$'
-	@echo 'The row of the branch has the committed results. Another processor computes slightly different ones from the'
-	@echo 'same parameters (docs/reproducibility.md), so compare experiments with one another, or with the workspace.'
+	@echo 'The row of the branch has the committed results. A processor without AVX2, another number of threads or a GPU'
+	@echo 'computes slightly different ones (docs/reproducibility.md). There, compare experiments with one another.'
 
 ##@ Operation
 
@@ -80,7 +80,7 @@ bench: $(READY)  ## time the lectures' own loops and ours side by side (15 minut
 kills: $(READY)  ## kill runs at random moments, and compare the next run with an undisturbed one (N=100 SEED=1)
 	@python -m tests.stress.kills --kills $(or $(N),100) --seed $(or $(SEED),1)
 
-stress: kills  ## all of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
+stress: kills  ## the stress tests of docs/reliability.md: kills, flipped bits, hostile files, broken parameters, a full disk (2 hours)
 	@python -m tests.stress.bit_flips --flips 1000 --seed 1
 	@python -m tests.stress.fuzz --inputs 8000 --seed 3
 	@python -m tests.stress.params --inputs 12000 --seed 5

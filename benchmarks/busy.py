@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from benchmarks.measure import TURNS, in_a_process, written
 from benchmarks.works import train_lenet, train_mlp, train_small_densenet
 
-MOST = 3  # the target: time beside a busy process, divided by time alone
 WORKS = {
     "MLP, three epochs per batch": train_mlp,
     "LeNet, an epoch": train_lenet,
@@ -28,11 +27,9 @@ def measure_beside_a_busy_process() -> Iterator[str]:
             with busy_process():
                 beside.append(in_a_process(prepare)[0])
         ratio = statistics.median(beside) / statistics.median(alone)
-        met = "yes" if ratio <= MOST else "**no**"
         yield (
             f"| {work}, beside a busy process | | {written(statistics.median(beside))} "
-            f"| {ratio:.2f} | at most {MOST} | {met} "
-            f"| times as long as alone ({written(statistics.median(alone))}) |"
+            f"| {ratio:.2f} | times as long as alone ({written(statistics.median(alone))}) |"
         )
 
 
