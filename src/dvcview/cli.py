@@ -78,7 +78,7 @@ def _run(arguments: argparse.Namespace, root: Path) -> None:
         case "database":
             from dvcview.server.postgres import run_database
 
-            raise SystemExit(run_database(root, arguments.action))
+            run_database(root, arguments.action)
         case "server":
             from dvcview.server.mlflow_server import serve
 

@@ -45,8 +45,8 @@ def database_url(folder: Path, role: str = NAME, database: str = NAME) -> URL:
     return URL.create(DRIVER, username=role, database=database, query=socket)
 
 
-def run_database(root: Path, action: str) -> int:
-    """Run the command `database start` or `database stop`; returns the exit code."""
+def run_database(root: Path, action: str) -> None:
+    """Run the command `database start` or `database stop`."""
     folder = database_folder(root)
     if action == "start":
         start_database(folder)
@@ -55,7 +55,6 @@ def run_database(root: Path, action: str) -> int:
         print("PostgreSQL has stopped")
     else:
         print(f"PostgreSQL is not running in {folder}")
-    return 0
 
 
 def start_database(folder: Path) -> None:

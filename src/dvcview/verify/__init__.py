@@ -2,6 +2,5 @@
 
 manifest          the MD5 of each file of the workspace and of DVC's cache
 workspace, cache  compare the manifest with dvc.lock -> repair: the command that repairs a file
-contract          what the outs of a stage guarantee; a project passes its own
-report            runs all checks and prints the findings
+check             compares the bytes -> verify: the bytes and the project's own checks
 """

@@ -6,8 +6,6 @@ content.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,7 +18,6 @@ from dvcview.verify.problem import Problem
 from dvcview.verify.repair import Repairs
 
 Entry = Mapping[str, Any]  # the entry of a stage in dvc.lock or in the run cache
-NOT_HASHED = ("size", "nfiles")  # DVC does not hash them, because the MD5 determines them
 
 
 def check_objects(expected: Expected, manifest: Manifest, repairs: Repairs) -> Iterator[Problem]:
@@ -85,23 +82,10 @@ def read_run(file: Path) -> Entry:
 
 
 def digest(entry: Entry) -> str:
-    """DVC's hash of an entry: SHA-256 over sorted JSON, without sizes.
+    """DVC's hash of an entry, as `dvc.stage.cache` computes it. The MD5s determine the sizes."""
+    from dvc.utils import dict_sha256
 
-    Source: `dvc.stage.cache._get_cache_hash`, DVC 3.67.
-
-    >>> digest({"cmd": "x", "outs": [{"path": "a", "size": 3}]}) == digest(
-    ...     {"outs": [{"path": "a"}], "cmd": "x"}
-    ... )
-    True
-    """
-    text = json.dumps(_without_sizes(entry), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _without_sizes(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_sizes(inner) for key, inner in value.items() if key not in NOT_HASHED}
-    return [_without_sizes(inner) for inner in value] if isinstance(value, list) else value
+    return str(dict_sha256(entry, exclude=["size", "nfiles"]))
 
 
 def known_sizes(
