@@ -41,7 +41,7 @@ STEPS: dict[str, tuple[Callable[[Setting], Units], int]] = {
     "rules": (gpu_steps.rules, 100),
     "updates": (gpu_steps.updates, 140),
     "memory": (gpu_steps.memory, 30),
-    "models": (gpu_steps.models, 90),
+    "models": (gpu_steps.models, 130),
     "float32": (gpu_steps.float32, 100),
     "sgd": (gpu_steps.sgd, 120),
     "seeds": (gpu_steps.seeds, 390),

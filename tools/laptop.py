@@ -87,7 +87,7 @@ def figures(project: Path) -> str:
             what = f"{row.name}: {row.quantity}, epoch {row.epoch}"
             number = str(int(lecture.number))
             rows.append((number, what, row.printed, row.ours, str(row.seeds)))
-    return markdown(("lecture", "what", "the lecture prints", "here", "seeds"), rows)
+    return markdown(("lecture", "what", "in the lecture", "here", "seeds"), rows)
 
 
 def accuracies(project: Path) -> str:
@@ -102,7 +102,7 @@ def accuracies(project: Path) -> str:
         for row in last.values():
             what = f"{row.name}, epoch {row.epoch}"
             rows.append((number, what, row.printed, row.ours, str(row.seeds)))
-    return markdown(("lecture", "training", "the lecture prints", "here", "seeds"), rows)
+    return markdown(("lecture", "training", "in the lecture", "here", "seeds"), rows)
 
 
 def counts(run: Published) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dlvc.evidence.lectures import read_lectures
 from dlvc.evidence.outs import Evidence, mean_and_range
 
-HEAD = ("lecture", "training", "epoch", "the lecture prints", "test accuracy here")
+HEAD = ("lecture", "training", "epoch", "in the lecture", "test accuracy here")
 OTHER_IMAGES = "The {} are not the lectures', so the accuracies differ from theirs (README.md)."
 
 

@@ -23,14 +23,14 @@ def made(tmp_path):
 
 def test_a_training_stands_beside_the_last_printed_epoch_that_it_has(made):
     assert summarize_run(made.root, "lenet").splitlines() == [
-        "lecture  training  epoch  the lecture prints  test accuracy here",
-        "29       LeNet     10     97.4%               85.0% (80.0% to 90.0%)",
+        "lecture  training  epoch  in the lecture  test accuracy here",
+        "29       LeNet     10     97.4%           85.0% (80.0% to 90.0%)",
     ]
 
 
 def test_a_training_with_fewer_epochs_than_printed_has_its_own_last_one(made):
     assert summarize_run(made.root, "perceptron").splitlines()[1] == (
-        "5        perceptron  2      -                   25.0%"
+        "5        perceptron  2      -               25.0%"
     )
 
 

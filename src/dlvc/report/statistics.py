@@ -185,7 +185,9 @@ def printed_curve(
     if p_value < 1 - LEVEL:
         return Part(statement, False, found)
     if len(curves) < ENOUGH:
-        return Part(statement, None, f"{found}; to hold, it needs {ENOUGH} seeds", True)
+        return Part(
+            statement, None, f"{found}; it is not refuted, and needs {ENOUGH} seeds to hold"
+        )
     return Part(statement, True, found)
 
 

@@ -68,7 +68,7 @@ def test_05_2_twelve_and_nothing(made, train, test, expected):
 def test_05_2_the_interval_is_that_of_one_more_seed(made):
     """4.303 sqrt(4 / 3) = 4.97 standard deviations of three seeds, and 2.37 of ten."""
     for seeds, away, mark in (
-        (SEEDS, 0.048, "?"), (SEEDS, 0.051, "✗"), (TEN, 0.0157, "✓"), (TEN, 0.0162, "✗")
+        (SEEDS, 0.048, "–"), (SEEDS, 0.051, "✗"), (TEN, 0.0157, "✓"), (TEN, 0.0162, "✗")
     ):  # fmt: skip
         around = np.tile(0.125 - away + 0.01 * seeds, 20)
         made.training("perceptron", train_accuracy=around, test_accuracy=np.zeros_like(around))

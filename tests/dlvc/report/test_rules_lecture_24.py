@@ -235,27 +235,43 @@ def test_24_5_time_to_ninety_six(made):
 
 
 def losses(made, per_sample, per_batch, epochs=2):
-    """The last epoch's losses of single images and of batches; the epoch before has others."""
+    """The last epoch's losses of single images and of batches; the epoch before has 1.5 times."""
     for rule, last in (("per_sample", per_sample), ("per_batch", per_batch)):
         made.training(f"update_rules@{rule}", test_accuracy=[[0.5] * epochs])
-        before = np.full(len(last) * (epochs - 1), 7.0)
-        made.array(f"results/update_rules/{rule}/update_losses.npy", [*before, *last])
+        before = [factor * last for factor in 1.5 ** np.arange(epochs - 1, 0, -1)]
+        made.array(
+            f"results/update_rules/{rule}/update_losses.npy", np.concatenate([*before, last])
+        )
 
 
 def test_24_6_jitter_of_as_many_images(made):
     rng = np.random.default_rng(1)
-    calm, wild = 1 + 0.01 * rng.random(200), 1 + rng.random(200)
+    calm, wild = 1 + 0.01 * rng.random(2000), 1 + 0.1 * rng.random(2000)
     # Single losses that differ a lot, and whose means over 100 images are as calm.
-    singles = np.tile(np.linspace(0, 2, 100), 200)
+    singles = np.tile(np.linspace(0, 2, 100), 2000)
     for per_sample, per_batch, expected in (
         (np.repeat(wild, 100), calm, True),
         (np.repeat(calm, 100), wild, False),
         (singles, calm, False),
         (np.repeat(calm, 100), rng.permutation(calm), "?"),
         (np.repeat(calm[:19], 100), calm[:19], None),
+        (np.repeat(5 * wild, 100), calm, None),  # the mean losses per batch do not occur
     ):
         losses(made, per_sample, per_batch)
         assert holds(made, "24-6") == [expected]
+
+
+def test_24_6_compares_tenths_with_the_same_mean_loss(made):
+    """Per sample, the loss halves from epoch to epoch, and so its noise is a larger share of it."""
+    rng = np.random.default_rng(2)
+    noise = 0.1 * rng.random(8000)
+    per_batch = 1 + rng.permutation(noise)[:4000]  # in two epochs
+    per_sample = np.repeat([1.0, 0.5, 0.25, 0.125], 2000) + noise
+    for rule, found, epochs in (("per_batch", per_batch, 2), ("per_sample", per_sample, 4)):
+        made.training(f"update_rules@{rule}", test_accuracy=[[0.5] * epochs])
+        values = np.repeat(found, 100) if rule == "per_sample" else found
+        made.array(f"results/update_rules/{rule}/update_losses.npy", values)
+    assert holds(made, "24-6") == ["?"]
 
 
 def answers(*right):

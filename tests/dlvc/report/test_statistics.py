@@ -19,7 +19,10 @@ from dlvc.report.statistics import (
     within,
 )
 
-RNG = np.random.default_rng(7)
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
 
 
 def curves(values) -> Curves:
@@ -29,15 +32,15 @@ def curves(values) -> Curves:
     return Curves("made-up.csv", tuple(found))
 
 
-def test_the_confidence_interval_is_scipys():
-    values = RNG.normal(3, 2, 12)
+def test_the_confidence_interval_is_scipys(rng):
+    values = rng.normal(3, 2, 12)
     expected = stats.ttest_1samp(values, 0).confidence_interval()
     assert confidence_interval(values) == pytest.approx((expected.low, expected.high))
 
 
 @pytest.mark.parametrize("seeds", [3, 10, 30])
-def test_a_prediction_interval_holds_95_of_100_new_values_for_any_number_of_seeds(seeds):
-    draws = RNG.normal(size=(4000, seeds + 1))
+def test_a_prediction_interval_holds_95_of_100_new_values_for_any_number_of_seeds(rng, seeds):
+    draws = rng.normal(size=(4000, seeds + 1))
     inside = 0
     for *values, new in draws:
         low, high = prediction_interval(values)
@@ -47,11 +50,11 @@ def test_a_prediction_interval_holds_95_of_100_new_values_for_any_number_of_seed
     assert inside / len(draws) == pytest.approx(0.95, abs=0.012)
 
 
-def test_holm_rejects_no_more_than_bonferroni_and_no_less_than_necessary():
+def test_holm_rejects_no_more_than_bonferroni_and_no_less_than_necessary(rng):
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == pytest.approx([1, 1])
     # By chance alone, one of ten values is rejected in 5 of 100 families.
-    families = RNG.uniform(size=(4000, 10))
+    families = rng.uniform(size=(4000, 10))
     assert np.mean([min(holm(list(p))) < 0.05 for p in families]) == pytest.approx(0.05, abs=0.012)
 
 
@@ -91,8 +94,8 @@ def test_seeds_that_are_all_the_same_have_an_interval_without_width():
     assert p_of_one_more(same, 0.6) == 0
 
 
-def test_a_printed_curve_is_one_more_seed_or_not():
-    values = np.linspace(2, 1, 5) + RNG.normal(0, 0.01, (10, 5))
+def test_a_printed_curve_is_one_more_seed_or_not(rng):
+    values = np.linspace(2, 1, 5) + rng.normal(0, 0.01, (10, 5))
     printed = dict(enumerate(np.linspace(2, 1, 5), start=1))
     part = printed_curve("it is ours", curves(values), "loss", {"loss": printed}, comparable=True)
     assert part.holds is True
@@ -101,46 +104,43 @@ def test_a_printed_curve_is_one_more_seed_or_not():
     part = printed_curve("it is ours", curves(values), "loss", {"loss": printed}, comparable=True)
     assert part.holds is False
     assert "after epoch 4" in part.found
-    assert "10 seeds, p = " in part.found
+    assert "10 seeds, p " in part.found
 
 
-def test_more_seeds_do_not_make_a_printed_curve_fit():
-    """With the range of the seeds they would: the range grows with the number of seeds."""
-    values = RNG.normal(0, 1, (100, 1))
-    few, many = (
-        printed_curve("", curves(values[:n]), "loss", {"loss": {1: 2.3}}, comparable=True)
-        for n in (10, 100)
-    )
+def test_the_largest_of_many_seeds_does_not_make_a_printed_value_fit():
+    """The range of the seeds, which grows with their number, contains the printed value."""
+    values = np.random.default_rng(8).normal(0, 1, (100, 1))
+    part = printed_curve("", curves(values), "loss", {"loss": {1: 2.3}}, comparable=True)
     assert values.max() > 2.3
-    assert many.holds is False or few.holds is True
+    assert part.holds is False
 
 
-def test_a_printed_curve_that_is_a_little_higher_everywhere_is_refuted_by_its_mean():
+def test_a_printed_curve_that_is_a_little_higher_everywhere_is_refuted_by_its_mean(rng):
     """Each value lies inside of its interval, but their mean does not."""
-    values = 1 + RNG.normal(0, 0.1, (12, 40))
-    printed = {"loss": dict.fromkeys(range(1, 41), 1.1)}
+    values = np.stack([1 + rng.permutation(np.linspace(-0.15, 0.15, 12)) for _ in range(40)], 1)
+    printed = {"loss": dict.fromkeys(range(1, 41), 1.07)}
     part = printed_curve("it is ours", curves(values), "loss", printed, comparable=True)
     assert "0 of 40 printed values" in part.found
     assert part.holds is False
 
 
-def test_few_seeds_cannot_make_a_printed_curve_hold():
-    values = RNG.normal(1, 0.1, (10, 5))
+def test_few_seeds_cannot_make_a_printed_curve_hold(rng):
+    values = rng.normal(1, 0.1, (10, 5))
     printed = {"loss": dict.fromkeys(range(1, 6), 1.0)}
     for count, expected in ((10, True), (9, None), (3, None)):
         part = printed_curve("", curves(values[:count]), "loss", printed, comparable=True)
         assert part.holds is expected
-        assert part.is_undecided == (expected is None)
+        assert ("it is not refuted" in part.found) == (expected is None)
     far = {"loss": dict.fromkeys(range(1, 6), 3.0)}
     assert printed_curve("", curves(values[:3]), "loss", far, comparable=True).holds is False
 
 
-def test_one_in_twenty_printed_curves_of_the_same_training_is_refuted_at_most():
+def test_one_in_twenty_printed_curves_of_the_same_training_is_refuted_at_most(rng):
     """The values of a curve go up and down together, and so Holm's correction is conservative."""
     refuted = 0
     for _ in range(400):
-        level = RNG.normal(2, 0.1, (11, 1))
-        values = level + RNG.normal(0, 0.05, (11, 8))
+        level = rng.normal(2, 0.1, (11, 1))
+        values = level + rng.normal(0, 0.05, (11, 8))
         printed = {"loss": dict(enumerate(values[10], start=1))}
         part = printed_curve("", curves(values[:10]), "loss", printed, comparable=True)
         refuted += part.holds is False

@@ -43,7 +43,10 @@ def half_a_resnet(evidence: Evidence) -> Verdict:
     epochs = min(densenet.epochs, resnet.epochs)
     statement = "the accuracy is the same"
     if not is_lectures(evidence) or epochs < LECTURE_EPOCHS:
-        found = f"{limits(evidence)}; both networks have {epochs} epochs"
+        found = (
+            f"{limits(evidence)}; DenseNet-121 has {densenet.epochs} epochs and ResNet-18 has "
+            f"{resnet.epochs}"
+        )
         accuracy = Part(statement, None, found)
     else:
         accuracy = same_accuracy(
@@ -125,7 +128,7 @@ def significant_falls(curve: Curve, images: int, first: int = 4) -> list[int]:
 
 def test_loss(evidence: Evidence) -> Verdict:
     """40-4: the test loss is above the training loss."""
-    curves = evaluated(evidence)
+    curves, trained = evaluated(evidence), training(evidence)
     every, some = "the test loss is above at every epoch", "it is above at some epoch"
     if curves.epochs:
         gap = curves.stack("test_loss") - curves.stack("train_loss_after")
@@ -139,12 +142,13 @@ def test_loss(evidence: Evidence) -> Verdict:
         parts = [Part(every, None, NOT_EVALUATED)]
     printed = printed_curve(
         "the printed training losses are ours",
-        curves,
+        trained,
         "train_loss_lecture_scale",
         evidence.printed["densenet"],
         comparable=is_lectures(evidence),
     )
-    return Verdict((*parts, *rest(evidence, curves), printed), (curves.file,))
+    files = tuple(dict.fromkeys((curves.file, trained.file)))
+    return Verdict((*parts, *rest(evidence, trained), printed), files)
 
 
 def colours(evidence: Evidence) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from dlvc.evidence.curves import Curves, Numbers, of_same_seeds
 from dlvc.evidence.outs import MNIST_IMAGES, Evidence
@@ -22,6 +23,7 @@ PER_EPOCH, PER_BATCH, PER_SAMPLE = (
 )
 EQUAL = 0.01  # test accuracy
 TENTHS = 10
+SAME = 0.1  # most by which two mean losses that count as the same differ
 
 
 def per_epoch(evidence: Evidence) -> Verdict:
@@ -154,18 +156,26 @@ def jitter(evidence: Evidence) -> Verdict:
         found = f"a tenth of an epoch has fewer than two batches of {size} images"
         return Verdict((Part(statement, None, found),), tuple(files))
     last = of_batches[-TENTHS:]
-    level = np.array([tenth.mean() for tenth in of_singles])
-    nearest = [of_singles[int(np.abs(level - tenth.mean()).argmin())] for tenth in last]
+    candidates, level = (
+        np.array([tenth.mean() for tenth in group]) for group in (of_singles, last)
+    )
+    apart = np.abs(np.log(candidates / level[:, np.newaxis]))
+    _, nearest = linear_sum_assignment(apart)
+    if apart[np.arange(TENTHS), nearest].max() > np.log(1 + SAME):
+        found = "some mean losses of the last epoch per batch do not occur per sample"
+        return Verdict((Part(statement, None, found),), tuple(files))
+    matched = [of_singles[index] for index in nearest]
     per_sample, per_batch = (
-        np.array([jitter_of(one) for one in group]) for group in (nearest, last)
+        np.array([jitter_of(tenth) for tenth in group]) for group in (matched, last)
     )
     part = above(
         statement,
         per_sample - per_batch,
         0,
         number,
-        f"at the same mean loss, the jitter per sample ({number(per_sample.mean())}) minus that "
-        f"per batch ({number(per_batch.mean())})",
+        f"at mean losses of {number(candidates[nearest].mean())} per sample and "
+        f"{number(level.mean())} per batch, the jitter per sample ({number(per_sample.mean())}) "
+        f"minus that per batch ({number(per_batch.mean())})",
         unit="tenth",
     )
     return Verdict((part,), tuple(files))
