@@ -278,7 +278,10 @@ def training_rate(
     mode: str,
     batch: int,
 ) -> float:
-    """The images a second in training, without the first updates. `images` are used repeatedly."""
+    """The images that a training processes per second. The first updates do not count.
+
+    The training uses `images` as often as necessary.
+    """
     warm_up, most = (1, 2) if setting.small else (WARM_UP, UPDATES)
     chosen = torch.arange((warm_up + most) * batch, device=setting.device) % len(images)
     samples = Samples(images.images[chosen], images.labels[chosen])

@@ -19,19 +19,12 @@ def train(settings: BatchSizeExercise, trainings: Trainings) -> None:
     best rate from the other seeds.
     """
     for size in settings.batch_sizes:
-        for name, optimizer, rates in (
-            ("SGD", SGD, settings.sgd_learning_rates),
-            ("Adam", Adam, settings.adam_learning_rates),
-        ):
-            trainings.run_best(
-                {
-                    f"{name} {size}, rate {rate:g}": trainings.trainer(
-                        partial(MLP, trainings.classes),
-                        F.cross_entropy,
-                        partial(optimizer, learning_rate=rate),
-                        epochs=settings.epochs,
-                        batch_size=size,
-                    )
-                    for rate in rates
-                }
-            )
+        trainer_with = partial(
+            trainings.trainer,
+            partial(MLP, trainings.classes),
+            F.cross_entropy,
+            epochs=settings.epochs,
+            batch_size=size,
+        )
+        trainings.run_at_best_rate(f"SGD {size}", SGD, settings.sgd_learning_rates, trainer_with)
+        trainings.run_at_best_rate(f"Adam {size}", Adam, settings.adam_learning_rates, trainer_with)

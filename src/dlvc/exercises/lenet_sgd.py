@@ -14,19 +14,12 @@ from dlvc.training.optimizers import SGD, Adam
 
 def train(settings: LeNetSGDExercise, trainings: Trainings) -> None:
     """Train at every rate from the first seed, and at the best rate from the other seeds."""
-    for name, optimizer, rates in (
-        ("Adam", Adam, settings.adam_learning_rates),
-        ("SGD", SGD, settings.sgd_learning_rates),
-    ):
-        trainings.run_best(
-            {
-                f"{name}, rate {rate:g}": trainings.trainer(
-                    partial(LeNet, trainings.classes),
-                    F.nll_loss,
-                    partial(optimizer, learning_rate=rate),
-                    epochs=settings.epochs,
-                    batch_size=settings.batch_size,
-                )
-                for rate in rates
-            }
-        )
+    trainer_with = partial(
+        trainings.trainer,
+        partial(LeNet, trainings.classes),
+        F.nll_loss,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+    )
+    trainings.run_at_best_rate("Adam", Adam, settings.adam_learning_rates, trainer_with)
+    trainings.run_at_best_rate("SGD", SGD, settings.sgd_learning_rates, trainer_with)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -79,19 +80,29 @@ class Trainings:
         """Train from every seed; prints one line for each."""
         return [self._run(name, trainer, seed) for seed in self.seeds]
 
-    def run_best(self, trainers: Mapping[str, Trainer[Model]]) -> None:
-        """Train all from the first seed, and only the best one from the other seeds.
+    def run_at_best_rate(
+        self,
+        name: str,
+        optimizer: Callable[..., Optimizer],
+        learning_rates: Iterable[float],
+        trainer_with: Callable[[Callable[..., Optimizer]], Trainer[Model]],
+    ) -> None:
+        """Train at every learning rate from the first seed, and at the best one from the others.
 
-        The best one has the highest test accuracy after its last epoch, among those that did not
-        diverge. `trainers` are given by name. Because the first seed chooses, only the others can
-        judge the chosen one.
+        The best rate has the highest test accuracy after the last epoch, among those at which the
+        training did not diverge. Because the first seed chooses, only the others can judge it.
+        `at_best_rate` in `dlvc.evidence.curves` reads their curves.
         """
         first, *others = self.seeds
+        trainers = {
+            f"{name}, rate {rate:g}": trainer_with(partial(optimizer, learning_rate=rate))
+            for rate in learning_rates
+        }
         reached = {}
-        for name, trainer in trainers.items():
-            trained = self._run(name, trainer, first)
-            if {"training": name, "seed": first} not in self.diverged:
-                reached[name] = trained.curve[-1].test.accuracy
+        for title, trainer in trainers.items():
+            trained = self._run(title, trainer, first)
+            if {"training": title, "seed": first} not in self.diverged:
+                reached[title] = trained.curve[-1].test.accuracy
         if reached:
             best = max(reached, key=reached.__getitem__)
             for seed in others:

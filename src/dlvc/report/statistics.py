@@ -81,6 +81,17 @@ def mcnemar(lost: int, gained: int) -> float:
     return float(stats.binomtest(lost, lost + gained, 0.5).pvalue)
 
 
+def error_of_accuracies(*accuracies: ArrayLike, images: int) -> Numbers:
+    """The standard error of a sum or difference of accuracies, each of so many independent images.
+
+    >>> round(float(error_of_accuracies(0.5, 0.9, images=100)), 4)
+    0.0583
+    """
+    each = np.stack([np.asarray(accuracy) for accuracy in accuracies])
+    error: Numbers = np.sqrt((each * (1 - each) / images).sum(axis=0))
+    return error
+
+
 def above(
     statement: str,
     values: Numbers,
@@ -172,15 +183,9 @@ def printed_curve(
     )
     p_value = min(holm(each))
     if len(epochs) > 1:
-        of_losses = (np.log, np.exp, "geometric mean")
-        scale, back, mean = of_losses if is_loss else (np.positive, np.positive, "mean")
-        means, printed_mean = scale(ours).mean(axis=1), float(scale(theirs).mean())
-        low, high = prediction_interval(means)
-        found += (
-            f"; the {mean} of the curve is {show(back(printed_mean))}, and that of one more seed "
-            f"would lie between {show(back(low))} and {show(back(high))}"
-        )
-        p_value = min(1.0, 2 * min(p_value, p_of_one_more(means, printed_mean)))
+        p_of_mean, about_mean = _test_mean(ours, theirs, show, logarithmic=is_loss)
+        found += f"; {about_mean}"
+        p_value = min(1.0, 2 * min(p_value, p_of_mean))
     found += f" ({_seeds(len(curves))}, {as_p(p_value)} for the whole curve)"
     if p_value < 1 - LEVEL:
         return Part(statement, False, found)
@@ -189,6 +194,21 @@ def printed_curve(
             statement, None, f"{found}; it is not refuted, and needs {ENOUGH} seeds to hold"
         )
     return Part(statement, True, found)
+
+
+def _test_mean(
+    ours: Numbers, theirs: Numbers, show: Callable[[float], str], *, logarithmic: bool
+) -> tuple[float, str]:
+    """The p-value of the mean of a curve `(epochs,)` beside ours `(seeds, epochs)`, and a text."""
+    scale, back, mean = (
+        (np.log, np.exp, "geometric mean") if logarithmic else (np.positive, np.positive, "mean")
+    )
+    means, printed = scale(ours).mean(axis=1), float(scale(theirs).mean())
+    low, high = prediction_interval(means)
+    return p_of_one_more(means, printed), (
+        f"the {mean} of the curve is {show(back(printed))}, and that of one more seed would lie "
+        f"between {show(back(low))} and {show(back(high))}"
+    )
 
 
 def percent(value: float) -> str:

@@ -61,7 +61,7 @@ def curve_of(accuracy, **columns):
 
 
 def test_40_3_independent_answers():
-    """The lecture's falls in epochs 4, 6 and 8 have p-values of 0.036, 0.1 and 0.087."""
+    """The lecture's accuracy falls in epochs 4, 6 and 8, with p-values of 0.036, 0.1 and 0.087."""
     assert significant_falls(curve_of(LECTURE), 10_000) == []
     assert significant_falls(curve_of(LECTURE), 40_000) == [4, 6, 8]
     fallen = [0.9, 0.7, 0.85, 0.83, 0.85, 0.839, 0.85, 0.84, 0.85, 0.85]

@@ -108,7 +108,7 @@ def test_a_printed_curve_is_one_more_seed_or_not(rng):
 
 
 def test_the_largest_of_many_seeds_does_not_make_a_printed_value_fit():
-    """The range of the seeds, which grows with their number, contains the printed value."""
+    """The printed value is smaller than the largest seed, and is refuted all the same."""
     values = np.random.default_rng(8).normal(0, 1, (100, 1))
     part = printed_curve("", curves(values), "loss", {"loss": {1: 2.3}}, comparable=True)
     assert values.max() > 2.3

@@ -8,7 +8,16 @@ from scipy.stats import norm
 from dlvc.evidence.curves import Curve, Curves, Numbers
 from dlvc.evidence.gpu import GpuRun
 from dlvc.evidence.outs import Evidence
-from dlvc.report.statistics import LEVEL, holm, is_inside, mcnemar, percent, points, printed_curve
+from dlvc.report.statistics import (
+    LEVEL,
+    error_of_accuracies,
+    holm,
+    is_inside,
+    mcnemar,
+    percent,
+    points,
+    printed_curve,
+)
 from dlvc.report.verdict import Part, Verdict, join
 
 MODELS = "results/costs/models.csv"
@@ -64,8 +73,7 @@ def same_accuracy(statement: str, ours: Numbers, theirs: Numbers, images: int) -
     The interval is that of the sampling of the images, by the normal approximation.
     """
     difference = float(ours.mean() - theirs.mean())
-    variances = [float(x.mean() * (1 - x.mean())) for x in (ours, theirs)]
-    half = 1.96 * float(np.sqrt(sum(variances) / images))
+    half = 1.96 * float(error_of_accuracies(ours.mean(), theirs.mean(), images=images))
     low, high = difference - half, difference + half
     found = (
         f"DenseNet-121 reaches {percent(ours.mean())} and ResNet-18 {percent(theirs.mean())}: the "
@@ -101,7 +109,7 @@ def oscillation(evidence: Evidence) -> Verdict:
 
 
 def significant_falls(curve: Curve, images: int, first: int = 4) -> list[int]:
-    """The epochs from `first` on after which significantly fewer test images are right than before.
+    """The epochs, from `first` on, that significantly lower the number of correct test images.
 
     The answers to the images before and after each epoch are compared by McNemar's exact test, and
     the p-values of all epochs are corrected by Holm's method. A curve that does not say which
@@ -116,7 +124,7 @@ def significant_falls(curve: Curve, images: int, first: int = 4) -> list[int]:
             p_value = mcnemar(int(curve["lost"][epoch - 1]), int(curve["gained"][epoch - 1]))
         else:
             before, after = accuracy[epoch - 2], accuracy[epoch - 1]
-            error = np.sqrt((before * (1 - before) + after * (1 - after)) / images)
+            error = error_of_accuracies(before, after, images=images)
             p_value = float(2 * norm.sf(abs(before - after) / error))
         p_values.append(p_value)
     return [

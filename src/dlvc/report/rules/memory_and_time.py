@@ -14,7 +14,7 @@ from dlvc.report.rules.densenet import (
     evaluated,
     rest,
 )
-from dlvc.report.statistics import above, number, points
+from dlvc.report.statistics import above, error_of_accuracies, number, points
 from dlvc.report.verdict import Part, Verdict
 
 TURNS = 3  # in which the models are timed
@@ -110,17 +110,16 @@ def over_fitting(evidence: Evidence) -> Verdict:
     if curves.epochs < 2:
         return Verdict((Part(statement, None, NOT_EVALUATED),), (curves.file,))
     images = evidence.images("photos")["test"]["images"]
-    accuracies = np.stack([curves.stack("train_accuracy_after"), curves.stack("test_accuracy")])
-    ends = accuracies[:, :, [0, -1]]  # training or test, seeds, first or last epoch
-    gaps = ends[0] - ends[1]
+    trained, tested = curves.stack("train_accuracy_after"), curves.stack("test_accuracy")
+    first, last = (trained[:, epoch] - tested[:, epoch] for epoch in (0, -1))
     # Both accuracies are of as many images.
-    errors = np.sqrt((ends * (1 - ends) / images).sum(axis=(0, 2)))
-    grown = gaps[:, 1] - gaps[:, 0]
+    ends = (each[:, epoch] for each in (trained, tested) for epoch in (0, -1))
+    errors = error_of_accuracies(*ends, images=images)
     found = (
-        f"from {points(gaps[:, 0].mean())} after the first epoch to {points(gaps[:, 1].mean())} "
+        f"from {points(first.mean())} after the first epoch to {points(last.mean())} "
         f"after epoch {curves.epochs}, where a standard error is {points(errors.mean())[1:]}"
     )
-    part = Part(statement, bool((grown > 2 * errors).all()), found)
+    part = Part(statement, bool((last - first > 2 * errors).all()), found)
     return Verdict((part, *rest(evidence, curves)), (curves.file,))
 
 
