@@ -33,7 +33,8 @@ WHAT = (
     "params.yaml", "dvc.yaml", "dvc.lock", "benchmarks/rules.json", "data/*/summary.json",
     "report/*.*", "results/**/*.json", "results/**/*.csv", "results/**/*.npy",
 )  # fmt: skip
-LARGEST = 1 << 20  # bytes; dvc.lock has the MD5 of larger files
+LARGEST = 1 << 20  # bytes, of any file but the page; dvc.lock has the MD5 of larger files
+PAGE = "index.html"
 
 
 def keep(project: Path) -> None:
@@ -46,7 +47,8 @@ def keep(project: Path) -> None:
             shutil.rmtree(old)
     for pattern in WHAT:
         for file in sorted(project.glob(pattern)):
-            if file.stat().st_size <= LARGEST and file.name != ".gitignore":
+            small = file.name == PAGE or file.stat().st_size <= LARGEST
+            if small and file.name != ".gitignore":
                 place = KEPT / file.relative_to(project)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)

@@ -150,7 +150,7 @@ def test_29_3_needs_the_lectures_images_and_a_hundred_epochs(made):
     made.exercise("lenet")
     found = lenet.kernels(made.evidence())
     assert found.word == UNTESTED
-    assert "is off in this profile" in found.parts[1].found
+    assert "is off here" in found.parts[1].found
 
 
 def test_every_operator_of_the_family_is_explained_in_any_direction():
@@ -239,7 +239,7 @@ def test_29_5_the_time_of_an_epoch(made, adam, expected):
     made.times["lenet"] = {"machine": "m", "adam": adam, "sgd": [1.0, 1.0, 1.0]}
     found = lenet.adam_or_sgd(made.evidence())
     assert marks(found) == expected + "–"
-    assert "is off in this profile" in found.parts[1].found
+    assert "is off here" in found.parts[1].found
 
 
 def test_29_5_needs_the_lectures_images_enough_epochs_and_seeds(made):
