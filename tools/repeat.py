@@ -16,9 +16,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from dvc.utils.serialize import modify_yaml
+
 from dvcview.console import run_command
 from dvcview.errors import UserError
-from dvcview.project.lockfile import read_states
+from dvcview.project.lockfile import StageState, read_states
 
 PUBLISHED = Path("docs/laptop")
 CLONE = Path(".dlvc/repeat")
@@ -34,17 +36,18 @@ def main() -> None:
     parser.add_argument("stages", nargs="+", metavar="STAGE", help="such as lenet")
     parser.add_argument("--published", type=Path, default=PUBLISHED, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    published = read_outs(arguments.published)
+    states = states_in(arguments.published)
     for stage in arguments.stages:
-        if stage not in published:
-            raise UserError(f"no stage has the name {stage}; allowed: {', '.join(published)}")
+        if stage not in states:
+            raise UserError(f"no stage has the name {stage}; allowed: {', '.join(states)}")
     checkout(arguments.published, CLONE)
+    without_pictures(CLONE, set().union(*(needed(states, stage) for stage in arguments.stages)))
     environment = {**os.environ, "PYTHONPATH": str((CLONE / "src").resolve())}
     command = [sys.executable, "-m", "dvc", "repro", *arguments.stages]
     status = subprocess.run(command, cwd=CLONE, env=environment, check=False).returncode
     if status:
         raise UserError(f"the stages could not be repeated; their messages are above ({CLONE})")
-    results = list(compare(published, read_outs(CLONE), arguments.stages))
+    results = list(compare(outs_of(states), outs_of(states_in(CLONE)), arguments.stages))
     for stage, out, result in results:
         print(f"{stage}: {out}: {result}")
     raise SystemExit(any(result == DIFFERENT for *_, result in results))
@@ -77,9 +80,42 @@ def git(*arguments: str) -> None:
         raise UserError(f"git {' '.join(arguments)}: {ended.stderr.strip()}")
 
 
-def read_outs(folder: Path) -> Outs:
-    """Read the outs of all stages from the dvc.lock in a folder."""
-    states = read_states((folder / "dvc.lock").read_text(encoding="utf-8"))
+def without_pictures(clone: Path, stages: set[str]) -> None:
+    """Use bundled pictures if those of the published run are missing and no stage needs them.
+
+    The stage `params` checks that the pictures exist, and every stage comes after it.
+    """
+    with modify_yaml(clone / "params.yaml") as params:
+        photos = params["data"]["photos"]
+        if photos["source"] != "folder" or (clone / photos["path"]).exists():
+            return
+        if "photos" in stages:
+            raise UserError(
+                f"{photos['path']} is missing, and the stage needs these pictures; "
+                f"{PUBLISHED}/README.md says which they are"
+            )
+        photos.update(source="bundled", path=str(PICTURES / "photos"))
+
+
+def needed(states: Mapping[str, StageState], stage: str) -> set[str]:
+    """A stage and all stages that it needs, directly or through others."""
+    found = {stage}
+    for dep in states[stage].deps:
+        for other, state in states.items():
+            if any(
+                f"{dep}/".startswith(f"{out}/") or out.startswith(f"{dep}/") for out in state.outs
+            ):
+                found |= needed(states, other)
+    return found
+
+
+def states_in(folder: Path) -> Mapping[str, StageState]:
+    """The states of all stages, from the dvc.lock in a folder."""
+    return read_states((folder / "dvc.lock").read_text(encoding="utf-8"))
+
+
+def outs_of(states: Mapping[str, StageState]) -> Outs:
+    """The outs of all stages."""
     return {stage: state.outs for stage, state in states.items()}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 STAGE = "update_rules@per_epoch"
 OUT = "results/update_rules/per_epoch/seeds.csv"
+GONE = "data/pictures/gone.zip"
 
 
 @pytest.fixture
@@ -16,6 +17,12 @@ def published(done):
     folder = done.root / "docs/laptop"
     for name in ("params.yaml", "dvc.lock"):
         shutil.copy2(done.root / name, folder / name)
+    params = folder / "params.yaml"  # of a run with pictures that are not here
+    photos = "source: bundled      # bundled, cifar10 or folder"
+    assert photos in params.read_text()
+    there = "path: data/pictures/photos"
+    gone = params.read_text().replace(photos, "source: folder").replace(there, f"path: {GONE}")
+    params.write_text(gone)
     head = done.call("git", "rev-parse", "HEAD").stdout
     (folder / "commit.txt").write_text(head)
     done.set({"update_rules.seed": 99})
@@ -45,6 +52,14 @@ def test_a_stage_is_repeated_to_the_byte_and_another_byte_is_found(published):
     again = repeat(published, ok=False)
     assert again.returncode == 1
     assert f"{STAGE}: {OUT}: other bytes" in again.stdout
+
+
+@pytest.mark.full
+def test_a_stage_whose_pictures_are_missing_is_refused(published):
+    refused = repeat(published, "densenet", ok=False)
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"error: {GONE} is missing, and the stage needs these pictures; ")
 
 
 def test_an_unknown_stage_is_one_line(scratch):
