@@ -21,7 +21,7 @@ def published(done):
     photos = "source: bundled      # bundled, cifar10 or folder"
     assert photos in params.read_text()
     there = "path: data/pictures/photos"
-    gone = params.read_text().replace(photos, "source: folder").replace(there, f"path: {GONE}")
+    gone = params.read_text().replace(photos, "source: folder  #").replace(there, f"path: {GONE}")
     params.write_text(gone)
     head = done.call("git", "rev-parse", "HEAD").stdout
     (folder / "commit.txt").write_text(head)
