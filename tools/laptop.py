@@ -47,8 +47,8 @@ def keep(project: Path) -> None:
             shutil.rmtree(old)
     for pattern in WHAT:
         for file in sorted(project.glob(pattern)):
-            small = file.name == PAGE or file.stat().st_size <= LARGEST
-            if small and file.name != ".gitignore":
+            keeps = file.name == PAGE or file.stat().st_size <= LARGEST
+            if keeps and file.name != ".gitignore":
                 place = KEPT / file.relative_to(project)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)

@@ -98,7 +98,7 @@ def without_pictures(clone: Path, stages: set[str]) -> None:
 
 
 def needed(states: Mapping[str, StageState], stage: str) -> set[str]:
-    """A stage and all stages that it needs, directly or through others."""
+    """The stage and every stage that has to run before it."""
     found = {stage}
     for dep in states[stage].deps:
         for other, state in states.items():
