@@ -20,12 +20,13 @@ from dvc.utils.serialize import modify_yaml
 
 from dvcview.console import run_command
 from dvcview.errors import UserError
+from dvcview.project.git import git, git_bytes
 from dvcview.project.lockfile import StageState, read_states
 
 PUBLISHED = Path("docs/laptop")
 CLONE = Path(".dlvc/repeat")
 PICTURES = Path("data/pictures")
-COMMIT = "commit.txt"  # in the folder of the published run
+COMMIT, LOCK, PARAMS = "commit.txt", "dvc.lock", "params.yaml"  # in the published run's folder
 SAME, DIFFERENT = "the same bytes", "other bytes"
 Outs = Mapping[str, Mapping[str, str]]  # the MD5 of each out, by stage
 
@@ -36,6 +37,12 @@ def main() -> None:
     parser.add_argument("stages", nargs="+", metavar="STAGE", help="such as lenet")
     parser.add_argument("--published", type=Path, default=PUBLISHED, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    for name in (COMMIT, LOCK, PARAMS):
+        if not (arguments.published / name).exists():
+            raise UserError(
+                f"{arguments.published / name} is missing; a published run has {COMMIT}, {LOCK} "
+                f"and {PARAMS} (`git restore {PUBLISHED}` restores those of this repository)"
+            )
     states = states_in(arguments.published)
     for stage in arguments.stages:
         if stage not in states:
@@ -58,26 +65,22 @@ def checkout(published: Path, clone: Path) -> None:
 
     Folders and archives of pictures in data/pictures are linked to those of this checkout.
     """
-    file = published / COMMIT
-    if not file.exists():
-        raise UserError(f"{file} is missing: this run is not of one commit and cannot be repeated")
-    commit = file.read_text(encoding="utf-8").strip()
-    if not (clone / ".git").exists():
-        clone.parent.mkdir(parents=True, exist_ok=True)
-        git("clone", "--quiet", "--no-checkout", ".", str(clone))
-    git("-C", str(clone), "checkout", "--quiet", "--force", commit)
-    shutil.copyfile(published / "params.yaml", clone / "params.yaml")
+    commit = (published / COMMIT).read_text(encoding="utf-8").strip()
+    if git(Path(), "cat-file", "-t", commit).strip() != "commit":
+        raise UserError(
+            f"this folder does not have commit {commit}; it must be a full clone of the "
+            "repository (`git fetch --unshallow` completes a shallow one)"
+        )
+    clone.mkdir(parents=True, exist_ok=True)
+    fetch = ("fetch", "--quiet", str(Path.cwd()), "HEAD")
+    for words in (("init", "--quiet"), fetch, ("checkout", "--quiet", "--force", commit)):
+        if git_bytes(clone, *words) is None:
+            raise UserError(f"cannot clone this repository to {clone}: `git {words[0]}` failed")
+    shutil.copyfile(published / PARAMS, clone / PARAMS)
     for pictures in PICTURES.glob("*"):
         link = clone / pictures
         if not link.exists():
             link.symlink_to(pictures.resolve())
-
-
-def git(*arguments: str) -> None:
-    """Call git, whose message becomes ours."""
-    ended = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise UserError(f"git {' '.join(arguments)}: {ended.stderr.strip()}")
 
 
 def without_pictures(clone: Path, stages: set[str]) -> None:
@@ -85,7 +88,7 @@ def without_pictures(clone: Path, stages: set[str]) -> None:
 
     The stage `params` checks that the pictures exist, and every stage comes after it.
     """
-    with modify_yaml(clone / "params.yaml") as params:
+    with modify_yaml(clone / PARAMS) as params:
         photos = params["data"]["photos"]
         if photos["source"] != "folder" or (clone / photos["path"]).exists():
             return
@@ -111,7 +114,7 @@ def needed(states: Mapping[str, StageState], stage: str) -> set[str]:
 
 def states_in(folder: Path) -> Mapping[str, StageState]:
     """The states of all stages, from the dvc.lock in a folder."""
-    return read_states((folder / "dvc.lock").read_text(encoding="utf-8"))
+    return read_states((folder / LOCK).read_text(encoding="utf-8"))
 
 
 def outs_of(states: Mapping[str, StageState]) -> Outs:

@@ -11,20 +11,24 @@ OUT = "results/update_rules/per_epoch/seeds.csv"
 GONE = "data/pictures/gone.zip"
 
 
+def publish(project):
+    """Publish the project's run; returns the folder of the published run."""
+    folder = project.root / "docs/laptop"
+    for name in ("params.yaml", "dvc.lock"):
+        shutil.copy2(project.root / name, folder / name)
+    (folder / "commit.txt").write_text(project.call("git", "rev-parse", "HEAD").stdout)
+    return folder
+
+
 @pytest.fixture
 def published(done):
     """The project, which has published its run and then changed."""
-    folder = done.root / "docs/laptop"
-    for name in ("params.yaml", "dvc.lock"):
-        shutil.copy2(done.root / name, folder / name)
-    params = folder / "params.yaml"  # of a run with pictures that are not here
+    params = publish(done) / "params.yaml"  # of a run with pictures that are not here
     photos = "source: bundled      # bundled, cifar10 or folder"
     assert photos in params.read_text()
     there = "path: data/pictures/photos"
     gone = params.read_text().replace(photos, "source: folder  #").replace(there, f"path: {GONE}")
     params.write_text(gone)
-    head = done.call("git", "rev-parse", "HEAD").stdout
-    (folder / "commit.txt").write_text(head)
     done.set({"update_rules.seed": 99})
     done.call("git", "commit", "--quiet", "--all", "--message", "Another seed")
     return done
@@ -56,23 +60,31 @@ def test_a_stage_is_repeated_to_the_byte_and_another_byte_is_found(published):
 
 @pytest.mark.full
 def test_a_stage_whose_pictures_are_missing_is_refused(published):
-    refused = repeat(published, "densenet", ok=False)
-    assert refused.returncode == 2
-    (line,) = refused.stderr.splitlines()
+    line = refusal(published, "densenet")
     assert line.startswith(f"error: {GONE} is missing, and the stage needs these pictures; ")
 
 
 def test_an_unknown_stage_is_one_line(scratch):
-    shutil.copy2(scratch.root / "dvc.lock", scratch.root / "docs/laptop/dvc.lock")
-    unknown = repeat(scratch, "lenett", ok=False)
-    assert unknown.returncode == 2
-    (line,) = unknown.stderr.splitlines()
-    assert line.startswith("error: no stage has the name lenett; allowed: params, digits, photos, ")
+    publish(scratch)
+    assert refusal(scratch, "lenett").startswith(
+        "error: no stage has the name lenett; allowed: params, digits, photos, "
+    )
 
 
-def test_a_run_of_several_commits_cannot_be_repeated(scratch):
-    shutil.copy2(scratch.root / "dvc.lock", scratch.root / "docs/laptop/dvc.lock")
-    refused = repeat(scratch, ok=False)
+@pytest.mark.parametrize("name", ["commit.txt", "dvc.lock", "params.yaml"])
+def test_a_missing_file_of_the_published_run_is_one_line(scratch, name):
+    (publish(scratch) / name).unlink()
+    assert refusal(scratch).startswith(f"error: docs/laptop/{name} is missing; ")
+
+
+def test_a_commit_that_a_shallow_clone_lacks_is_one_line(scratch):
+    (publish(scratch) / "commit.txt").write_text(f"{'1' * 40}\n")
+    assert refusal(scratch).startswith(f"error: this folder does not have commit {'1' * 40}; ")
+    assert not (scratch.root / ".dlvc/repeat").exists()
+
+
+def refusal(project, stage=STAGE):
+    refused = repeat(project, stage, ok=False)
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
-    assert line.startswith("error: docs/laptop/commit.txt is missing: ")
+    return line
