@@ -34,15 +34,30 @@ def published(done):
     return done
 
 
-def repeat(project, stage=STAGE, *, ok=True):
-    return project.call("python", "-m", "tools.repeat", stage, ok=ok)
+@pytest.fixture
+def scratch(scratch):
+    """The project that tests share; it is left as it was."""
+    params, folder = scratch.root / "params.yaml", scratch.root / "docs/laptop"
+    before, kept = params.read_bytes(), set(folder.iterdir())
+    yield scratch
+    params.write_bytes(before)
+    for file in {*folder.iterdir()} - kept:
+        file.unlink()
+    clone = scratch.root / ".dlvc/repeat"
+    if clone.is_file():
+        clone.unlink()
+    shutil.rmtree(clone, ignore_errors=True)
+
+
+def repeat(project, *stages, ok=True):
+    return project.call("python", "-m", "tools.repeat", *stages, ok=ok)
 
 
 @pytest.mark.full
 def test_a_stage_is_repeated_to_the_byte_and_another_byte_is_found(published):
     (published.root / "data/pictures/mine.zip").touch()
     before = published.call("git", "status", "--short").stdout
-    lines = repeat(published).stdout.splitlines()
+    lines = repeat(published, STAGE).stdout.splitlines()
     assert f"{STAGE}: {OUT}: the same bytes" in lines
     assert not any("other bytes" in line for line in lines)
     assert published.call("git", "status", "--short").stdout == before
@@ -53,7 +68,7 @@ def test_a_stage_is_repeated_to_the_byte_and_another_byte_is_found(published):
     lock = published.root / "docs/laptop/dvc.lock"
     md5 = published.states()[STAGE].outs[OUT]
     lock.write_text(lock.read_text().replace(md5, "0" * 32))
-    again = repeat(published, ok=False)
+    again = repeat(published, STAGE, ok=False)
     assert again.returncode == 1
     assert f"{STAGE}: {OUT}: other bytes" in again.stdout
 
@@ -66,25 +81,68 @@ def test_a_stage_whose_pictures_are_missing_is_refused(published):
 
 def test_an_unknown_stage_is_one_line(scratch):
     publish(scratch)
-    assert refusal(scratch, "lenett").startswith(
-        "error: no stage has the name lenett; allowed: params, digits, photos, "
-    )
+    names = "allowed: params, digits, photos, "
+    assert refusal(scratch, "lenett").startswith(f"error: no stage has the name lenett; {names}")
+    assert refusal(scratch).startswith(f"error: STAGE names no stage; {names}")
 
 
-@pytest.mark.parametrize("name", ["commit.txt", "dvc.lock", "params.yaml"])
-def test_a_missing_file_of_the_published_run_is_one_line(scratch, name):
-    (publish(scratch) / name).unlink()
-    assert refusal(scratch).startswith(f"error: docs/laptop/{name} is missing; ")
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("commit.txt", None, "it is missing"),
+        ("dvc.lock", None, "it is missing"),
+        ("params.yaml", None, "it is missing"),
+        ("commit.txt", b"HEAD\n", "not a commit's 40 hexadecimal digits"),
+        ("commit.txt", b"\xff", "'utf-8' codec can't decode byte 0xff"),
+        ("dvc.lock", b"", "it has no stages"),
+        ("dvc.lock", b"hello", "not a dvc.lock: "),
+        ("dvc.lock", b"a: [b", "not a dvc.lock: "),
+        ("dvc.lock", b"stages: {digits: {outs: []}}", "not a dvc.lock: "),
+        ("dvc.lock", b"stages: {digits: {cmd: a}}", "it has no stages, or a stage without outs"),
+        ("params.yaml", b"hello", "no data.photos.source"),
+        ("params.yaml", b"data: {}", "no data.photos.source"),
+    ],
+)
+def test_a_damaged_file_of_the_published_run_is_one_line(scratch, name, content, why):
+    file = publish(scratch) / name
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    assert refusal(scratch, STAGE).startswith(f"error: docs/laptop/{name}: {why}")
+    assert not (scratch.root / ".dlvc/repeat").exists()
 
 
 def test_a_commit_that_a_shallow_clone_lacks_is_one_line(scratch):
     (publish(scratch) / "commit.txt").write_text(f"{'1' * 40}\n")
-    assert refusal(scratch).startswith(f"error: this folder does not have commit {'1' * 40}; ")
+    line = refusal(scratch, STAGE)
+    assert line.startswith(f"error: this repository does not have commit {'1' * 40}; ")
     assert not (scratch.root / ".dlvc/repeat").exists()
 
 
-def refusal(project, stage=STAGE):
-    refused = repeat(project, stage, ok=False)
+def test_a_damaged_clone_leaves_the_repository_around_it_as_it_is(scratch):
+    publish(scratch)
+    params = scratch.root / "params.yaml"
+    changed = params.read_text() + "# mine\n"
+    params.write_text(changed)
+    scratch.call("git", "init", "--quiet", ".dlvc/repeat")
+    (scratch.root / ".dlvc/repeat/.git/HEAD").write_bytes(b"")
+    line = refusal(scratch, STAGE)
+    assert line.startswith("error: git fetch failed in .dlvc/repeat (fatal: not a git repository")
+    assert "delete this copy" in line
+    assert params.read_text() == changed
+
+
+def test_a_file_in_place_of_the_clone_is_one_line(scratch):
+    publish(scratch)
+    (scratch.root / ".dlvc").mkdir(exist_ok=True)
+    (scratch.root / ".dlvc/repeat").touch()
+    line = refusal(scratch, STAGE)
+    assert line.startswith("error: .dlvc/repeat: cannot be written (File exists); ")
+
+
+def refusal(project, *stages):
+    refused = repeat(project, *stages, ok=False)
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     return line
