@@ -79,6 +79,7 @@ def resize(digits: Tensor, how: Image.Resampling) -> Tensor:
 
 BILINEAR = partial(resize, how=Image.Resampling.BILINEAR)
 NEAREST = partial(resize, how=Image.Resampling.NEAREST)
+LINEAR_CONVOLUTIONS = partial(Variant, after_convolutions=identity)
 # Each has a model, a function of the images, and whether they are shuffled.
 VARIANTS: dict[str, tuple[Callable[[], LeNet], Layer, bool]] = {
     "as in this course": (LeNet, identity, True),
@@ -88,16 +89,24 @@ VARIANTS: dict[str, tuple[Callable[[], LeNet], Layer, bool]] = {
     "resized to the nearest pixel": (LeNet, NEAREST, True),
     "resized to the nearest pixel, in the order of their file": (LeNet, NEAREST, False),
     "average pooling": (partial(Variant, F.avg_pool2d), identity, True),
-    "no ReLU after the convolutions": (
-        partial(Variant, after_convolutions=identity),
-        identity,
-        True,
-    ),
+    "no ReLU after the convolutions": (LINEAR_CONVOLUTIONS, identity, True),
     "no ReLU between the linear layers": (partial(Variant, after_linear=identity), identity, True),
     "tanh instead of ReLU": (
         partial(Variant, after_convolutions=torch.tanh, after_linear=torch.tanh),
         identity,
         True,
+    ),
+    "zero padding, in the order of their file": (LeNet, pad, False),
+    "no ReLU after the convolutions, zero padding": (LINEAR_CONVOLUTIONS, pad, True),
+    "no ReLU after the convolutions, in the order of their file": (
+        LINEAR_CONVOLUTIONS,
+        identity,
+        False,
+    ),
+    "no ReLU after the convolutions, zero padding, in the order of their file": (
+        LINEAR_CONVOLUTIONS,
+        pad,
+        False,
     ),
 }
 

@@ -26,8 +26,9 @@ def at_the_root(monkeypatch):
         ("README.md", lambda: laptop.accuracies(laptop.KEPT)),
         ("docs/results.md", lambda: laptop.figures(laptop.KEPT)),
         ("docs/results.md", lambda: laptop.counts(read_published())),
+        ("docs/results.md", lambda: laptop.earlier_verdicts(read_published())),
     ],
-    ids=["accuracies", "figures", "counts"],
+    ids=["accuracies", "figures", "counts", "earlier verdicts"],
 )
 def test_the_documentation_has_the_tables_of_the_kept_run(page, table):
     assert table() in Path(page).read_text(encoding="utf-8")

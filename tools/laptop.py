@@ -20,6 +20,7 @@ from dlvc.evidence.outs import Evidence
 from dlvc.report.judge import judge
 from dlvc.report.page import WORDS, Row, rows_of
 from dlvc.report.published import PUBLISHED, Published, read_published
+from dlvc.report.verdict import Verdict
 from dvcview.files.artifacts import read_json, write_json
 from dvcview.files.yaml_files import read_yaml
 from dvcview.project.git import head_commit
@@ -135,9 +136,28 @@ def verdicts(run: Published) -> str:
             why = "<br>".join(
                 f"{part.mark} {part.statement}: {part.found}" for part in verdict.parts
             )
-            word = verdict.word + (" (as far as tested)" if verdict.is_partly_untested else "")
-            rows.append((claim.id, claim.says, word, why))
+            rows.append((claim.id, claim.says, in_words(verdict), why))
     return markdown(("claim", "what the lecture says", "verdict", "what decides"), rows)
+
+
+def earlier_verdicts(run: Published) -> str:
+    """The verdicts that replaced tests gave, and today's, as a table in Markdown."""
+    rows = [
+        (
+            claim.id,
+            ", then ".join(earlier.verdict for earlier in claim.history),
+            in_words(run.verdicts[claim.id]),
+        )
+        for lecture in read_lectures(LECTURES)
+        for claim in lecture.claims
+        if claim.history
+    ]
+    return markdown(("claim", "by earlier tests", "today"), rows)
+
+
+def in_words(verdict: Verdict) -> str:
+    """The verdict, and whether some of its parts are not tested."""
+    return verdict.word + (" (as far as tested)" if verdict.is_partly_untested else "")
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -167,7 +187,8 @@ def main() -> None:
     """Copy the files of PROJECT if it is given, and print the tables."""
     if sys.argv[1:]:
         keep(Path(sys.argv[1]))
-    print(accuracies(KEPT), figures(KEPT), counts(read_published()), sep="\n\n")
+    run = read_published()
+    print(accuracies(KEPT), figures(KEPT), counts(run), earlier_verdicts(run), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -159,8 +159,9 @@ def printed_curve(
     `printed_of_stage` has values by metric and epoch, counted from 1. Epochs that our curves lack
     are left out. The curve has two tests, and the smaller p-value counts twice (Bonferroni): the
     mean of the curve, of a loss's logarithms, as one more value, and each printed value, with
-    Holm's correction. It is refuted if the result is below 5 %. If it is not, ten seeds are needed
-    for the curve to hold, because the interval of a few seeds is so wide that nearly all would.
+    Holm's correction. A single value has only one test. The curve is refuted if the result is below
+    5 %. If it is not, ten seeds are needed for the curve to hold, because the interval of a few
+    seeds is so wide that nearly all would.
     """
     printed = printed_of_stage[metric]
     is_loss = not metric.endswith("accuracy")
@@ -181,12 +182,13 @@ def printed_curve(
         f"the farthest is {show(theirs[worst])} after epoch {epochs[worst]}, where one more seed "
         f"would lie between {show(low)} and {show(high)}"
     )
-    p_value = min(holm(each))
+    p_value, of_what = min(holm(each)), ""
     if len(epochs) > 1:
+        of_what = " for the whole curve"
         p_of_mean, about_mean = _test_mean(ours, theirs, show, logarithmic=is_loss)
         found += f"; {about_mean}"
         p_value = min(1.0, 2 * min(p_value, p_of_mean))
-    found += f" ({_seeds(len(curves))}, {as_p(p_value)} for the whole curve)"
+    found += f" ({_seeds(len(curves))}, {as_p(p_value)}{of_what})"
     if p_value < 1 - LEVEL:
         return Part(statement, False, found)
     if len(curves) < ENOUGH:

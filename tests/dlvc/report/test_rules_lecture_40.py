@@ -179,7 +179,7 @@ def test_40_6_says_what_the_difference_consists_of(made):
     )
     found = verdict(made, "40-6").parts[1].found
     assert "2.15 GB" in found
-    assert "make up +0.06 GB, activations -1.85 GB" in found
+    assert "make up +0.06 GB (counted, 4 numbers per parameter), activations -1.85 GB" in found
     assert "temporary, +3.94 GB" in found
 
 

@@ -88,7 +88,7 @@ def oscillation(evidence: Evidence) -> Verdict:
     """40-3: the test accuracy goes from 59 to 86 % and oscillates."""
     curves = training(evidence)
     printed = printed_curve(
-        "the printed test accuracies are ours",
+        "the printed test accuracies may be those of one more seed",
         curves,
         "test_accuracy",
         evidence.printed["densenet"],
@@ -149,7 +149,7 @@ def test_loss(evidence: Evidence) -> Verdict:
     else:
         parts = [Part(every, None, NOT_EVALUATED)]
     printed = printed_curve(
-        "the printed training losses are ours",
+        "the printed training losses may be those of one more seed",
         trained,
         "train_loss_lecture_scale",
         evidence.printed["densenet"],

@@ -48,8 +48,8 @@ def memory(evidence: Evidence) -> Verdict:
     )
     reason = (
         f"of the difference of {theirs - ours:.2f} GB, parameters, gradients and Adam's means make "
-        f"up {fewer:+.2f} GB, activations {activations:+.2f} GB, and other memory, most of it "
-        f"temporary, {other:+.2f} GB"
+        f"up {fewer:+.2f} GB (counted, {COPIES} numbers per parameter), activations "
+        f"{activations:+.2f} GB, and other memory, most of it temporary, {other:+.2f} GB"
     )
     return Verdict(
         (

@@ -37,7 +37,7 @@ def order(evidence: Evidence) -> Verdict:
             parts.append(above(statement, difference, 0, points, "the difference"))
     for name, of_stage in curves.items():
         for metric, what in (("train_loss", "training losses"), ("test_accuracy", "accuracies")):
-            statement = f"the {what} of {NAMES[name]} are the printed ones"
+            statement = f"the printed {what} of {NAMES[name]} may be those of one more seed"
             printed, comparable = evidence.printed[f"optimizers@{name}"], evidence.has_mnist
             parts.append(printed_curve(statement, of_stage, metric, printed, comparable=comparable))
     return Verdict(tuple(parts), tuple(of_stage.file for of_stage in curves.values()))

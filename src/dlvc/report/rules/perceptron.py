@@ -34,7 +34,7 @@ def loss_falls(evidence: Evidence) -> Verdict:
                 f"by {mean_fall:.3%} per epoch on average",
             ),
             printed_curve(
-                "the losses are the printed ones",
+                "the printed losses may be those of one more seed",
                 curves,
                 "train_loss_lecture_scale",
                 evidence.printed["perceptron"],

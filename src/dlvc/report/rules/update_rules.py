@@ -62,7 +62,7 @@ def printed_parts(evidence: Evidence, stage: str) -> tuple[Part, Part]:
     """Whether the lecture's losses and accuracies of a stage are ours."""
     losses, accuracies = (
         printed_curve(
-            f"the {words} are the printed ones",
+            f"the printed {words} may be those of one more seed",
             evidence.curves(stage),
             metric,
             evidence.printed[stage],
