@@ -4,6 +4,7 @@ import torch
 from scipy.signal import correlate2d
 from scipy.special import log_softmax
 
+from benchmarks.lenet_variants import VARIANTS, Variant
 from dlvc.models.lenet import LeNet
 from dlvc.training.initialization import init_model
 from dlvc.training.summary import count_parameters
@@ -76,3 +77,17 @@ def test_its_outputs_are_log_probabilities(model, digits):
 
 def test_it_has_the_parameters_counted_by_hand():
     assert count_parameters(LeNet()) == 156 + 2416 + 48120 + 10164 + 850 == 61706
+
+
+def test_the_variants_of_the_benchmark_differ_only_as_they_say(model, digits):
+    """With LeNet's own functions they are LeNet, and with others they are not."""
+    images = torch.from_numpy(digits)
+    expected = model(images)
+    same = Variant()
+    same.load_state_dict(model.state_dict())
+    torch.testing.assert_close(same(images), expected, rtol=0, atol=0)
+    for name, (model_fn, change, _shuffle) in VARIANTS.items():
+        variant = model_fn()
+        variant.load_state_dict(model.state_dict())
+        is_same = torch.equal(variant(change(images)), expected)
+        assert is_same == (name in ("as in this course", "images in the order of their file"))
