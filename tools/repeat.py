@@ -25,8 +25,8 @@ from ruamel.yaml.error import YAMLError
 from dvcview.console import run_command
 from dvcview.errors import UserError, first_line, one_line
 from dvcview.files.artifacts import writable
-from dvcview.files.yaml_files import read_yaml
-from dvcview.project.git import REPOSITORY_VARIABLES, git, in_repository
+from dvcview.files.yaml_files import parse_yaml
+from dvcview.project.git import environment_of_git, git, in_repository
 from dvcview.project.lockfile import StageState, read_states
 from dvcview.run.repro import exclusive_run
 
@@ -73,13 +73,16 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """What a repetition needs of the published run: its commit, states and source of pictures."""
+    """What a repetition needs of the published run.
+
+    `pictures` is the folder or archive of its pictures, relative to the project; None if it used
+    bundled ones or CIFAR-10.
+    """
 
     folder: Path
     commit: str
     states: States
-    source: str
-    path: Path
+    pictures: Path | None
 
     @classmethod
     def read(cls, folder: Path) -> PublishedRun:
@@ -91,10 +94,10 @@ class PublishedRun:
         commit = read_text(folder / COMMIT).strip()
         if not re.fullmatch("[0-9a-f]{40}", commit):
             raise damaged(folder / COMMIT, "not a commit's 40 hexadecimal digits")
-        read_text(folder / PARAMS)
+        params = parse_yaml(read_text(folder / PARAMS), str(folder / PARAMS))
         try:
-            photos = read_yaml(folder / PARAMS)["data"]["photos"]
-            source, path = photos["source"], Path(photos["path"])
+            photos = params["data"]["photos"]
+            pictures = Path(photos["path"]) if photos["source"] == "folder" else None
         except (KeyError, TypeError):
             raise damaged(folder / PARAMS, "no data.photos.source and data.photos.path") from None
         states = read_lock(folder / LOCK)
@@ -105,7 +108,7 @@ class PublishedRun:
                 f"this repository does not have commit {commit}; if it is a shallow clone, "
                 "`git fetch --unshallow` completes it"
             )
-        return cls(folder, commit, states, source, path)
+        return cls(folder, commit, states, pictures)
 
 
 def read_text(file: Path) -> str:
@@ -146,11 +149,11 @@ def needs_bundled_pictures(published: PublishedRun, stages: Sequence[str]) -> bo
     Raises:
         UserError: a stage depends on the missing pictures.
     """
-    if published.source != "folder" or published.path.exists():
+    if published.pictures is None or published.pictures.exists():
         return False
     if any("photos" in needed(published.states, stage) for stage in stages):
         raise UserError(
-            f"{published.path} is missing, and the stage needs these pictures; "
+            f"{published.pictures} is missing, and the stage needs these pictures; "
             f"{PUBLISHED}/README.md says which they are"
         )
     return True
@@ -185,10 +188,10 @@ def git_in(clone: Path, *words: str, check: bool = True) -> str:
         UserError: git has failed.
     """
     command = ["git", "--git-dir", ".git", "--work-tree", ".", "-c", f"core.hooksPath={os.devnull}"]
-    environment = {k: v for k, v in os.environ.items() if k not in REPOSITORY_VARIABLES}
     done = subprocess.run(
-        [*command, *words], cwd=clone, env=environment, capture_output=True, text=True, check=False
-    )
+        [*command, *words],
+        cwd=clone, env=environment_of_git(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if check and done.returncode:
         raise UserError(
             f"git {words[0]} failed in {clone} ({one_line(done.stderr)}); delete this copy "
@@ -211,9 +214,11 @@ def environment_in(clone: Path) -> dict[str, str]:
     """The environment variables for DVC in the clone, which logs to an MLflow of its own."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     mirror = environment.get("DLVC_MIRROR", "")
-    if Path(mirror).is_dir() and mirror:  # not an address
+    if mirror and Path(mirror).is_dir():  # not an address
         environment["DLVC_MIRROR"] = str(Path(mirror).resolve())
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    )
     environment["PYTHONPATH"] = str((clone / "src").resolve())
     return environment
 

@@ -45,17 +45,22 @@ def git(folder: Path, *words: str) -> str:
     return (git_bytes(folder, *words) or b"").decode(errors="replace")
 
 
+def environment_of_git() -> dict[str, str]:
+    """The environment variables for a call of git: no hook's repository, and English messages."""
+    kept = {k: v for k, v in os.environ.items() if k not in REPOSITORY_VARIABLES}
+    return {**kept, "LC_ALL": "C"}
+
+
 def git_bytes(folder: Path, *words: str) -> bytes | None:
     """The output of git as bytes; None if it fails.
 
     Raises:
         UserError: git refuses to read the repository, because it belongs to another user.
     """
-    environment = {k: v for k, v in os.environ.items() if k not in REPOSITORY_VARIABLES}
     try:
         done = subprocess.run(
             ["git", *PLAIN, "-C", str(folder), *words],
-            capture_output=True, check=False, timeout=30, env={**environment, "LC_ALL": "C"},
+            capture_output=True, check=False, timeout=30, env=environment_of_git(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
